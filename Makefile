@@ -1,0 +1,47 @@
+# Everything a person or a machine does here. Each target works first, on a fresh clone, with Python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+CORPUS ?= ../shared/data
+
+.PHONY: help setup check format test demo corpus goldens samples clean
+.DEFAULT_GOAL := help
+
+help:  ## show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## create .venv with everything this machine needs (vLLM for its GPU, or for its CPU)
+
+$(READY): requirements/install.py requirements/cpu.txt requirements/gpu.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) requirements/install.py $(VENV)
+
+check: $(READY)  ## format, lint, types, import contracts, sizes; changes nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tests/sizes.py
+
+format: $(READY)  ## format the code and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: $(READY)  ## all tests, the real engine included
+	$(BIN)/pytest
+
+demo: $(READY)  ## turn the sample documents into tables with the embedded model, and show them
+	$(BIN)/pipeline run jobs/demo.toml
+	$(BIN)/pipeline show out/demo
+
+corpus: $(READY)  ## run the contracts and meetings jobs over real documents in CORPUS (default ../shared/data)
+	$(BIN)/python tests/corpus.py $(CORPUS)
+
+goldens: $(READY)  ## rewrite the golden files of the readers; review the diff
+	$(BIN)/pytest -q tests/readers --rewrite-goldens
+
+samples: $(READY)  ## render the sample documents again from their sources
+	$(BIN)/python examples/samples/render.py
+
+clean:  ## remove what the targets above made, the environment included
+	rm -rf $(VENV) out build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

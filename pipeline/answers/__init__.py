@@ -1,0 +1,1 @@
+"""From generations to records, and from records to one row a document."""

@@ -1,0 +1,1 @@
+"""The readable story of a run: the only place that knows the order of the stages."""

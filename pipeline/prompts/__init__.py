@@ -1,0 +1,1 @@
+"""From a Document to prompts: token ids that fit the context window exactly."""

@@ -1,0 +1,56 @@
+"""The Prompt: the exact token ids sent to the model for one (chunk, task), and the Chunk it was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive segments of one document that fit one prompt.
+
+    Attributes:
+        doc_id: The document it was cut from.
+        index: From 0, in document order.
+        n_chunks: How many chunks the document has.
+        start: First character of the document's text that is new in this chunk or shown again as overlap (inclusive).
+        end: End of its characters (exclusive).
+        new_start: First character not already covered by the chunk before; start <= new_start < end. The spans
+            [new_start, end) of a document's chunks tile its text.
+        first_segment: Index of its first segment.
+        last_segment: Index of its last segment (inclusive).
+        token_ids: Ids of its marked segments, in order.
+    """
+
+    doc_id: str
+    index: int
+    n_chunks: int
+    start: int
+    end: int
+    new_start: int
+    first_segment: int
+    last_segment: int
+    token_ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the engine is given.
+
+    Attributes:
+        prompt_id: Unique in the run; generations are matched by it.
+        doc_id: The document.
+        chunk_index: The chunk, from 0.
+        task: The task's name.
+        token_ids: prefix + chunk + suffix, exactly as the model sees them.
+        max_tokens: Most tokens the answer may have; len(token_ids) + max_tokens <= context window.
+        decoder_schema: JSON Schema (text) the grammar enforces; one string object shared by all prompts of a task.
+    """
+
+    prompt_id: str
+    doc_id: str
+    chunk_index: int
+    task: str
+    token_ids: list[int]
+    max_tokens: int
+    decoder_schema: str

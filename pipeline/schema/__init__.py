@@ -1,0 +1,1 @@
+"""The data contract: one JSON Schema and the three forms made from it (decoder, validator, Arrow)."""
