@@ -6,7 +6,7 @@
     ├── EngineError             3   the model could not be loaded, or the engine died
     ├── OutputError             4   the output folder cannot be written
     ├── ConservationError       70  the sums of a run do not close: a bug
-    └── TryAgain                75  another run holds the output folder
+    └── TryAgainError           75  another run holds the output folder
 
 Exit code 5 (committed, but a gate failed) is a result, not an error. This module knows nothing of the stages.
 """
@@ -52,7 +52,7 @@ class ConservationError(PipelineError):
     exit_code = 70
 
 
-class TryAgain(PipelineError):
+class TryAgainError(PipelineError):
     """Nothing is wrong, but this run cannot go on now."""
 
     exit_code = 75

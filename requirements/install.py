@@ -41,7 +41,7 @@ def has_gpu() -> bool:
     """True when an NVIDIA driver answers."""
     if shutil.which("nvidia-smi") is None:
         return False
-    return subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False).returncode == 0  # noqa: S607
+    return subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False).returncode == 0
 
 
 def create(folder: Path) -> None:
@@ -61,8 +61,8 @@ def install_torch_cpu(folder: Path) -> None:
 
 def pip(folder: Path, *arguments: str, check: bool = True) -> int:
     """Run pip install in the environment; ends this program when it must succeed and does not."""
-    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run([*command, *arguments], check=False, capture_output=not check)  # noqa: S603
+    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    done = subprocess.run([*command, *arguments], check=False, capture_output=not check)
     if check and done.returncode != 0:
         sys.exit(f"pip failed (exit {done.returncode}) on: {' '.join(arguments)}")
     return done.returncode

@@ -21,8 +21,10 @@ class SegmentKind(StrEnum):
 
 
 class SegmentStatus(StrEnum):
-    """The one recorded state of a segment. Only READ segments carry text; the others keep their place with none,
-    except MALFORMED, whose text is the raw lines that could not be parsed.
+    """The one recorded state of a segment.
+
+    Only READ segments carry text; the others keep their place with none, except MALFORMED, whose text is the raw lines
+    that could not be parsed.
     """
 
     READ = "read"
