@@ -1,0 +1,212 @@
+"""From the job's input to sources: which files, in which order, with which identity.
+
+In: paths (files, folders, globs) and an optional manifest. Out: entries in a stable order, each once, and, when an
+entry is loaded, its Source with the hash of its bytes. This module opens files only to hash them; what is in them is
+the readers' business.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import JobError, Reject, RejectCode
+
+_RESERVED = {"uri", "doc_id", "password"}
+_HASH_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the job's input, not opened yet.
+
+    Attributes:
+        uri: Where it lies: relative to the project when inside it, else absolute; as the manifest says it, if listed.
+        path: The file to open.
+        doc_id: Stable identity: the manifest's, else the first 16 hex digits of the uri's SHA-256.
+        password: For an encrypted PDF; None when none was given.
+        columns: Further manifest columns, (name, value), carried to the tables.
+    """
+
+    uri: str
+    path: Path
+    doc_id: str
+    password: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file to read. As an Entry, and the size (bytes) and SHA-256 (hex) of its content."""
+
+    uri: str
+    path: Path
+    doc_id: str
+    sha256: str
+    size_bytes: int
+    password: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def doc_key(self) -> str:
+        """Identity of this content under this doc_id: 32 hex digits that change when the bytes change."""
+        return hashlib.sha256(f"{self.doc_id}\n{self.sha256}".encode()).hexdigest()[:32]
+
+
+def iter_entries(paths: Sequence[str], manifest: str | None, project: Path) -> Iterator[Entry]:
+    """Every file of the job's input, sorted by path within each item, a file named twice only once.
+
+    Folders are walked to the bottom; hidden files and folders are left out. Globs know `**`. A manifest's lines come
+    in its order, repeated doc_ids included (see `load_source`).
+
+    Raises:
+        JobError: A named path does not exist, or the manifest cannot be read.
+    """
+    seen: set[Path] = set()
+    for pattern in paths:
+        for path in _expand(pattern, project):
+            if path not in seen:
+                seen.add(path)
+                uri = _uri(path, project)
+                yield Entry(uri=uri, path=path, doc_id=doc_id_of(uri))
+    if manifest is not None:
+        yield from _manifest_entries(project / manifest, project)
+
+
+def doc_id_of(uri: str) -> str:
+    """The stable identity of a uri: 16 hex digits."""
+    return hashlib.sha256(uri.encode()).hexdigest()[:16]
+
+
+def load_source(entry: Entry, seen_doc_ids: set[str]) -> Source | Reject:
+    """Hash one entry's file.
+
+    Args:
+        entry: The file.
+        seen_doc_ids: Those loaded before in this run; this one is added.
+
+    Returns:
+        The Source, or a Reject: the doc_id came before, the file is absent, not a regular file, or cannot be read.
+    """
+    if entry.doc_id in seen_doc_ids:
+        return _reject(entry, RejectCode.SOURCE_DUPLICATE, f"doc_id {entry.doc_id!r} appears more than once.")
+    seen_doc_ids.add(entry.doc_id)
+    try:
+        status = entry.path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return _reject(entry, RejectCode.SOURCE_UNREADABLE, f"{entry.uri} is not a regular file.")
+        sha256, size_bytes = _hash(entry.path)
+    except FileNotFoundError:
+        return _reject(entry, RejectCode.SOURCE_MISSING, f"There is no file at {entry.uri}.")
+    except (OSError, ValueError) as error:
+        return _reject(entry, RejectCode.SOURCE_UNREADABLE, f"{entry.uri} cannot be opened: {error}.")
+    return Source(
+        uri=entry.uri,
+        path=entry.path,
+        doc_id=entry.doc_id,
+        sha256=sha256,
+        size_bytes=size_bytes,
+        password=entry.password,
+        columns=entry.columns,
+    )
+
+
+def _reject(entry: Entry, code: RejectCode, detail: str) -> Reject:
+    return Reject(code=code, detail=detail, uri=entry.uri, doc_id=entry.doc_id)
+
+
+def _hash(path: Path) -> tuple[str, int]:
+    digest, size_bytes = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while block := file.read(_HASH_BLOCK_BYTES):
+            digest.update(block)
+            size_bytes += len(block)
+    return digest.hexdigest(), size_bytes
+
+
+def _expand(pattern: str, project: Path) -> Iterator[Path]:
+    """Files of one item: of a folder all below it, of a glob all matches (folders among them walked), else itself."""
+    path = project / pattern
+    if path.is_dir():
+        yield from _walk(path)
+    elif os.path.lexists(path):
+        yield path
+    elif glob.has_magic(pattern):
+        for match in sorted(glob.glob(pattern, root_dir=project, recursive=True)):
+            found = project / match
+            if found.is_dir():
+                if not pattern.endswith("**"):
+                    yield from _walk(found)
+            else:
+                yield found
+    else:
+        raise JobError(f"input.paths names {pattern!r}, and there is no {path}. Correct it, or put the file there.")
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for directory, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(directory, name) for name in sorted(files) if not name.startswith("."))
+
+
+def _uri(path: Path, project: Path) -> str:
+    """Relative to the project when inside it; always valid UTF-8, whatever bytes the file name has."""
+    absolute = Path(os.path.normpath(path))  # not resolved: a link keeps the name the user gave it
+    shown = absolute.relative_to(project) if absolute.is_relative_to(project) else absolute
+    return os.fsencode(shown).decode("utf-8", errors="backslashreplace")
+
+
+def _manifest_entries(path: Path, project: Path) -> Iterator[Entry]:
+    for number, line in enumerate(_load_manifest(path), start=1):
+        uri = line.get("uri", "").strip()
+        if not uri:
+            raise JobError(
+                f"{path}: line {number} has no uri. Every line of a manifest names one file in column 'uri'."
+            )
+        yield Entry(
+            uri=uri,
+            path=project / uri.removeprefix("file://"),
+            doc_id=line.get("doc_id", "").strip() or doc_id_of(uri),
+            password=line.get("password") or None,
+            columns=tuple((name, value) for name, value in line.items() if name not in _RESERVED),
+        )
+
+
+def manifest_columns(manifest: str | None, project: Path) -> tuple[str, ...]:
+    """Names of the columns a manifest carries to the tables, in its order; none without a manifest."""
+    if manifest is None:
+        return ()
+    import pandas as pd  # here because it takes half a second that jobs without a manifest need not wait for
+
+    path = project / manifest
+    try:
+        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, nrows=0, dtype=str)
+    except (OSError, ValueError) as error:
+        raise JobError(_unreadable_manifest(path, error)) from error
+    return tuple(str(name) for name in frame.columns if name not in _RESERVED)
+
+
+def _load_manifest(path: Path) -> Iterator[dict[str, str]]:
+    import pandas as pd
+
+    try:
+        if path.suffix == ".parquet":
+            frame = pd.read_parquet(path).astype("string").fillna("")
+        else:
+            frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise JobError(_unreadable_manifest(path, error)) from error
+    if "uri" not in frame.columns:
+        raise JobError(f"{path} has columns {', '.join(map(str, frame.columns))}, but none is named 'uri'.")
+    names = [str(name) for name in frame.columns]
+    for values in frame.itertuples(index=False, name=None):
+        yield {name: str(value) for name, value in zip(names, values, strict=True)}
+
+
+def _unreadable_manifest(path: Path, error: Exception) -> str:
+    return f"The manifest {path} cannot be read as {'Parquet' if path.suffix == '.parquet' else 'CSV'}: {error}"
