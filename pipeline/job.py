@@ -1,7 +1,7 @@
 """The job file: one TOML file, checked, frozen and fingerprinted.
 
-In: a path, values for its `${variables}` and overrides. Out: a Job, or a JobError that names the key, what is wrong with
-it and what is valid. This module reads the job file and nothing it names.
+In: a path, values for its `${variables}` and overrides. Out: a Job, or a JobError that names the key, what is wrong
+with it and what is valid. This module reads the job file and nothing it names.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from pipeline.errors import JobError
 
@@ -81,7 +82,7 @@ class EngineSection(_Frozen):
     """vllm: in this process. replay: recorded generations, for tests."""
     recording: str | None = None
     """The file of recorded generations: read by kind replay, written by kind vllm."""
-    options: dict[str, Scalar | None | dict[str, Any]] = Field(default_factory=dict)
+    options: dict[str, Scalar | dict[str, Any] | None] = Field(default_factory=dict)
     """Passed to vLLM's engine as they are: tensor_parallel_size, quantization, kv_cache_dtype, max_num_seqs, ..."""
     stall_timeout_s: float = Field(default=1800.0, gt=0)
     """Seconds without any progress after which the engine counts as hung."""
@@ -164,7 +165,7 @@ def load_job(path: Path, variables: Mapping[str, str] | None = None, overrides: 
     Raises:
         JobError: The file cannot be read or parsed, a variable has no value, or a setting is wrong.
     """
-    settings = _substitute(_load_toml(path), dict(variables or {}), path)
+    settings = cast("dict[str, Any]", _substitute(_load_toml(path), dict(variables or {}), path))
     for override in overrides:
         _override(settings, override)
     project = path.resolve().parent
@@ -172,7 +173,7 @@ def load_job(path: Path, variables: Mapping[str, str] | None = None, overrides: 
     try:
         return Job.model_validate(settings)
     except ValidationError as error:
-        raise JobError(f"{path}: " + "\n  ".join(_explain(item, settings) for item in error.errors())) from None
+        raise JobError(f"{path}: " + "\n  ".join(map(_explain, _innermost(error.errors())))) from None
 
 
 def _load_toml(path: Path) -> dict[str, Any]:
@@ -191,7 +192,7 @@ def _load_toml(path: Path) -> dict[str, Any]:
 _VARIABLE = re.compile(r"\$(\$?)\{([^}]*)\}")
 
 
-def _substitute(value: Any, variables: dict[str, str], path: Path) -> Any:
+def _substitute(value: object, variables: dict[str, str], path: Path) -> object:
     """Put the variables into every string; `$${` stands for a literal `${`."""
     if isinstance(value, dict):
         return {key: _substitute(item, variables, path) for key, item in value.items()}
@@ -228,9 +229,19 @@ def _override(settings: dict[str, Any], override: str) -> None:
     settings[keys[-1]] = value
 
 
-def _explain(item: Any, settings: dict[str, Any]) -> str:
+def _innermost(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without those that only follow from an error further inside."""
+    places = [error["loc"] for error in errors]
+    return [
+        error
+        for error in errors
+        if not any(len(place) > len(error["loc"]) and place[: len(error["loc"])] == error["loc"] for place in places)
+    ]
+
+
+def _explain(item: ErrorDetails) -> str:
     """One validation error as a sentence: where, what, and for an unknown key the valid ones."""
-    location = [str(part) for part in item["loc"] if part not in ("function-after",)]
+    location = [str(part) for part in item["loc"]]
     where = ".".join(location) or "the file"
     if item["type"] == "extra_forbidden":
         valid = _valid_keys(location[:-1])
@@ -250,5 +261,5 @@ def _valid_keys(section: list[str]) -> list[str]:
         if part.isdigit():
             continue
         annotation = model.model_fields[part].annotation
-        model = TaskSection if part == "tasks" else annotation  # type: ignore[assignment]  # sections are models
+        model = TaskSection if part == "tasks" else cast("type[BaseModel]", annotation)
     return [field.alias or name for name, field in model.model_fields.items() if name != "project"]
