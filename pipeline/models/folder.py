@@ -1,0 +1,132 @@
+"""A folder in Hugging Face layout in, what the flow must know of it out: its context window and its identity.
+
+Reads config files and samples of the weights, never whole weights; knows no engine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import JobError
+
+_WINDOW_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length", "seq_len")
+# Rope types whose max_position_embeddings is the unscaled length; the others give the length already scaled.
+_UNSCALED_ROPE_TYPES = ("linear", "dynamic")
+_WEIGHT_PATTERNS = ("*.safetensors", "pytorch_model*.bin", "*.pt")
+_SAMPLE_BYTES = 64 * 1024
+_SAMPLES_PER_FILE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A model on this machine.
+
+    Attributes:
+        path: The folder: config.json, tokenizer files, weights.
+        name: For people and reports.
+        context_window: Most tokens of prompt and answer together, from the model's own config. The tokenizer's
+            model_max_length does not count: it is a hint, often a placeholder.
+        identity: Hash of the configs and of each weight file's name, size and sampled content. Another model, another
+            quantization or another fine-tune of the same shape gives another identity.
+    """
+
+    path: Path
+    name: str
+    context_window: int
+    identity: str
+
+
+def load_model_folder(path: Path, name: str | None = None) -> ModelFolder:
+    """Check that a folder holds a complete model and read what it is.
+
+    Raises:
+        JobError: The folder has no usable config.json, no weights, or lacks some of them.
+    """
+    path = path.resolve()
+    config = _load_config(path)
+    weights = _find_weights(path)
+    return ModelFolder(
+        path=path,
+        name=name or path.name,
+        context_window=_read_context_window(config, path),
+        identity=_build_identity(path, weights),
+    )
+
+
+def _load_config(path: Path) -> dict[str, Any]:
+    file = path / "config.json"
+    if not file.is_file():
+        raise JobError(f"model folder {path} has no config.json; give a folder in Hugging Face layout")
+    return _load_object(file)
+
+
+def _load_object(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError) as exc:
+        raise JobError(f"{file} cannot be read as JSON ({exc}); fetch the model again") from exc
+    if not isinstance(content, dict):
+        raise JobError(f"{file} holds {type(content).__name__}, expected a JSON object; fetch the model again")
+    return content
+
+
+def _read_context_window(config: dict[str, Any], path: Path) -> int:
+    """The longest sequence the config allows; a sliding window bounds attention, not the length, so it is no bound."""
+    text = config.get("text_config") if isinstance(config.get("text_config"), dict) else config
+    assert isinstance(text, dict)
+    lengths = [text[key] for key in _WINDOW_KEYS if isinstance(text.get(key), int) and text[key] > 0]
+    if not lengths:
+        raise JobError(f"{path / 'config.json'} does not say its context length (max_position_embeddings)")
+    rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
+    factor = 1.0
+    if isinstance(rope, dict) and rope.get("rope_type", rope.get("type")) in _UNSCALED_ROPE_TYPES:
+        factor = float(rope.get("factor") or 1.0)
+    return int(min(lengths) * factor)
+
+
+def _find_weights(path: Path) -> list[Path]:
+    """All weight files, sorted; every shard that an index names must be there and be more than a Git LFS pointer."""
+    weights = sorted({file for pattern in _WEIGHT_PATTERNS for file in path.glob(pattern) if file.is_file()})
+    if not weights:
+        raise JobError(f"model folder {path} has no weights (*.safetensors); fetch the model again")
+    for index in sorted(path.glob("*.index.json")):
+        shards = _load_object(index).get("weight_map")
+        names = sorted(set(shards.values())) if isinstance(shards, dict) else []
+        missing = [name for name in names if not (path / name).is_file()]
+        if missing:
+            raise JobError(
+                f"model folder {path} lacks {len(missing)} of the {len(names)} weight files that {index.name} names, "
+                f"first {missing[0]}; fetch the model again"
+            )
+    for file in weights:
+        if file.stat().st_size < 1024:
+            raise JobError(f"{file} has only {file.stat().st_size} bytes, a pointer and no weights; run git lfs pull")
+    return weights
+
+
+def _build_identity(path: Path, weights: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for name in ("config.json", "generation_config.json"):
+        file = path / name
+        digest.update(file.read_bytes() if file.is_file() else b"")
+        digest.update(b"\0")
+    for file in weights:
+        digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
+        digest.update(_sample(file))
+    return digest.hexdigest()
+
+
+def _sample(file: Path) -> bytes:
+    """Evenly spaced blocks of a file, the first and the last among them: weights of 100 GB are not read whole."""
+    size = file.stat().st_size
+    step = max(1, (size - _SAMPLE_BYTES) // (_SAMPLES_PER_FILE - 1))
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        for position in range(0, max(1, size), step):
+            stream.seek(position)
+            digest.update(stream.read(_SAMPLE_BYTES))
+    return digest.digest()
