@@ -60,6 +60,13 @@ def recover(output: Path) -> list[str]:
     return said
 
 
+def discard(output: Path, run_id: str) -> None:
+    """Remove what a run staged, unless its commit has begun: then the next start finishes it."""
+    staging = staging_folder(output, run_id)
+    if not (staging / _INTENT).exists():
+        shutil.rmtree(staging, ignore_errors=True)
+
+
 def _publish(output: Path, staging: Path, intent: dict[str, object]) -> Path:
     """Rename what is not yet in place, then the report; doing it again changes nothing."""
     run_id, tables = str(intent["run_id"]), intent["tables"]

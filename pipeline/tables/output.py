@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from pipeline.errors import TryAgainError
-from pipeline.tables.commit import commit, recover, staging_folder
+from pipeline.tables.commit import commit, discard, recover, staging_folder
 from pipeline.tables.layout import DOCUMENTS, LINEAGE, REJECTS, RESPONSES, Line, carried
 from pipeline.tables.staged import StagedTable, writing
 
@@ -107,7 +106,7 @@ def open_output(folder: Path, run_id: str, tables: Tables) -> Iterator[RunOutput
             recovered = recover(folder)
         yield RunOutput(folder, run_id, tables, recovered)
     finally:
-        shutil.rmtree(staging_folder(folder, run_id), ignore_errors=True)
+        discard(folder, run_id)
         lock.release()
 
 

@@ -1,0 +1,129 @@
+"""The run report: what `runs/<run_id>.json` says, and the exit code that follows from it.
+
+In: the job, the ledger, what the engine says of itself. Out: a plain JSON object with stable keys. It reads no clock.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline import __version__
+from pipeline.errors import ConservationError
+from pipeline.job import GatesSection, Job
+from pipeline.reports.ledger import Ledger, Sum
+
+EXIT_COMPLETE = 0
+EXIT_GATE_FAILED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a run knows of itself besides its counts.
+
+    Attributes:
+        run_id: The run.
+        started_at: UTC.
+        finished_at: UTC.
+        seconds: Wall-clock seconds by phase.
+        engine: What the engine says of itself.
+        tokenizer: Its name.
+        context_window: Tokens of prompt and answer together.
+        chunk_budget: Most document tokens in a prompt.
+    """
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    seconds: Mapping[str, float]
+    engine: Mapping[str, str]
+    tokenizer: str
+    context_window: int
+    chunk_budget: int
+
+
+def close_books(ledger: Ledger, n_lines: Mapping[str, int]) -> list[Sum]:
+    """The sums of a run.
+
+    Raises:
+        ConservationError: One of them does not close; the run must not be committed.
+    """
+    sums = ledger.sums(n_lines)
+    if wrong := [f"{item.name}: {item.left} is not {item.right}" for item in sums if not item.closes]:
+        message = (
+            "The sums of this run do not close, so nothing was committed. This is a bug. " + "; ".join(wrong) + "."
+        )
+        raise ConservationError(message)
+    return sums
+
+
+def failed_gates(gates: GatesSection, ledger: Ledger) -> list[str]:
+    """One sentence for each gate of the job that this run fails."""
+    ratios = {
+        "max_reject_ratio": (gates.max_reject_ratio, ledger.n_source_rejects, ledger.n_sources, "sources"),
+        "max_answer_reject_ratio": (
+            gates.max_answer_reject_ratio,
+            ledger.n_answer_rejects,
+            ledger.n_prompts,
+            "answers",
+        ),
+    }
+    return [
+        f"gates.{name} is {limit:g}, and {lost} of {total} {what} were lost ({lost / total:.3f})."
+        for name, (limit, lost, total, what) in ratios.items()
+        if total and lost / total > limit
+    ]
+
+
+def build_report(job: Job, facts: RunFacts, ledger: Ledger, sums: list[Sum]) -> dict[str, object]:
+    """The whole report, ready for JSON."""
+    failed = failed_gates(job.gates, ledger)
+    seconds = facts.seconds.get("generating", 0.0)
+    return {
+        "run_id": facts.run_id,
+        "job": job.name,
+        "job_fingerprint": job.fingerprint,
+        "exit_code": EXIT_GATE_FAILED if failed else EXIT_COMPLETE,
+        "failed_gates": failed,
+        "started_at": facts.started_at.isoformat(),
+        "finished_at": facts.finished_at.isoformat(),
+        "seconds": {name: round(value, 3) for name, value in facts.seconds.items()},
+        "counts": _counts(ledger),
+        "sums": [{"name": s.name, "left": s.left, "right": s.right, "closes": s.closes} for s in sums],
+        "rejects": dict(sorted(ledger.rejects.items())),
+        "segments": dict(sorted(ledger.segments.items())),
+        "tokens": {
+            "documents": ledger.n_document_tokens,
+            "prompts": ledger.n_prompt_tokens,
+            "cached": ledger.n_cached_tokens,
+            "output": ledger.n_output_tokens,
+            "per_second": round((ledger.n_prompt_tokens + ledger.n_output_tokens) / seconds, 1) if seconds else 0.0,
+        },
+        "model": {
+            **facts.engine,
+            "tokenizer": facts.tokenizer,
+            "context_window": facts.context_window,
+            "chunk_budget": facts.chunk_budget,
+        },
+        "versions": {"pipeline": __version__, "python": platform.python_version()},
+        "settings": job.model_dump(mode="json", by_alias=True),
+    }
+
+
+def _counts(ledger: Ledger) -> dict[str, object]:
+    return {
+        "sources": ledger.n_sources,
+        "documents": ledger.n_documents,
+        "rejected_sources": ledger.n_source_rejects,
+        "pages": ledger.n_pages,
+        "segments": ledger.n_segments,
+        "characters": ledger.n_chars,
+        "chunks": ledger.n_chunks,
+        "prompts": ledger.n_prompts,
+        "generations": ledger.n_generations,
+        "records": ledger.n_records,
+        "rejected_answers": ledger.n_answer_rejects,
+        "rows": dict(sorted(ledger.n_rows.items())),
+    }
