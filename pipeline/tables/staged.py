@@ -63,6 +63,10 @@ class StagedTable:
             with writing(self.path):
                 self._writer.close()
 
+    def count_written(self) -> int:
+        """Lines that the closed file really holds, as its footer says."""
+        return int(pq.read_metadata(self.path).num_rows)
+
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
