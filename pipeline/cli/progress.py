@@ -10,7 +10,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pipeline.flow.local import Watcher
+from pipeline.flow.watcher import Watcher
 from pipeline.reports.ledger import Ledger
 
 _LINE_EVERY_S = 15.0

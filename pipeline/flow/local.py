@@ -225,7 +225,6 @@ class LocalRun:
                 self._reject(Reject(RejectCode.NO_ANSWER, detail, source.uri, source.doc_id, task=task))
                 continue
             lineage = {**self._plan.lineage, "_n_chunks": len(chunks), "_n_chunks_answered": len(records)}
-            lineage["_run_id"] = self._output.run_id
             values = merge_records(records, self._plan.contracts[task])
             self._output.records[task].append(record_line(values, source, lineage))
             self.ledger.n_rows[task] += 1

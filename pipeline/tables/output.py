@@ -66,7 +66,9 @@ class RunOutput:
         metadata: Mapping[str, str],
         convert: Callable[[list[Line]], pa.RecordBatch] | None = None,
     ) -> StagedTable:
-        return StagedTable(self._staging / name / "part-00000.parquet", schema, metadata, convert)
+        run_column = "_run_id" if convert else "run_id"
+        path = self._staging / name / "part-00000.parquet"
+        return StagedTable(path, schema, metadata, convert, {run_column: self.run_id})
 
     @property
     def tables(self) -> dict[str, StagedTable]:

@@ -27,8 +27,25 @@ class StagedTable:
     """
 
     def __init__(
-        self, path: Path, schema: pa.Schema, metadata: Mapping[str, str], convert: Convert | None = None
+        self,
+        path: Path,
+        schema: pa.Schema,
+        metadata: Mapping[str, str],
+        convert: Convert | None = None,
+        constants: Mapping[str, str] | None = None,
     ) -> None:
+        """Open the file.
+
+        Args:
+            path: The file; its folder is made.
+            schema: Its columns.
+            metadata: Goes into the file beside the schema's own.
+            convert: Lines to a batch of the schema; None: by the schema as it is.
+            constants: Columns that have the same value in every line.
+
+        Raises:
+            OutputError: It cannot be written; so too from `append`, `flush` and `close`.
+        """
         self.path = path
         self.n_lines = 0
         schema = schema.with_metadata({**(schema.metadata or {}), **metadata})
@@ -37,12 +54,13 @@ class StagedTable:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True)
+        self._constants = dict(constants or {})
         self._lines: list[Line] = []
         self._size_bytes = 0
 
     def append(self, line: Line, size_bytes: int = 0) -> None:
         """Add one line. `size_bytes` is its rough size where it may be large: it bounds what is held in memory."""
-        self._lines.append(line)
+        self._lines.append({**line, **self._constants})
         self._size_bytes += size_bytes
         self.n_lines += 1
         if len(self._lines) >= _FLUSH_LINES or self._size_bytes >= _FLUSH_BYTES:
