@@ -20,6 +20,7 @@ class Chunk:
         first_segment: Index of its first segment.
         last_segment: Index of its last segment (inclusive).
         token_ids: Ids of its marked segments, in order.
+        n_repeated_tokens: How many of those are overlap, already in the chunk before.
     """
 
     doc_id: str
@@ -31,6 +32,7 @@ class Chunk:
     first_segment: int
     last_segment: int
     token_ids: list[int]
+    n_repeated_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
