@@ -1,0 +1,84 @@
+"""The child process of `pool`: takes sources from its connection, reads them under limits, gives results back.
+
+It is a fresh interpreter that imports what the `read` function needs and nothing else. It dies by SIGALRM when a
+document takes too long, and by itself when its parent is gone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import Reject, RejectCode
+from pipeline.readers.document import Document
+from pipeline.sources import Source
+
+_WATCH_S = 0.5
+_MIB = 1 << 20
+
+
+def serve(settings: dict[str, Any]) -> None:
+    """Read sources until the parent closes the connection, is gone, or the child has read its share.
+
+    Args:
+        settings: From `pool`: fd, parent_pid, timeout_s, memory_mb, n_documents, read (module and function name).
+    """
+    threading.Thread(target=_die_with, args=[settings["parent_pid"]], daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+    module, name = settings["read"]
+    read = getattr(importlib.import_module(module), name)
+    limit_bytes = settings["memory_mb"] * _MIB
+    # Private writable memory only: shared libraries and mapped files cost nothing, so small limits stay usable.
+    resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    connection = Connection(settings["fd"])
+    connection.send("ready")
+    for n_left in reversed(range(settings["n_documents"])):
+        try:
+            source = connection.recv()
+        except EOFError:
+            return
+        result = _read_limited(read, source, settings["timeout_s"], settings["memory_mb"])
+        retires = n_left == 0 or _data_bytes() > limit_bytes // 2
+        connection.send((result, retires))
+        if retires:
+            return
+
+
+def _read_limited(
+    read: Callable[[Source], Document | Reject], source: Source, timeout_s: float, memory_mb: int
+) -> Document | Reject:
+    """One source. The kernel's timer ends the process, whatever it does then, when the time is over."""
+    signal.setitimer(signal.ITIMER_REAL, timeout_s)
+    try:
+        return read(source)
+    except MemoryError:
+        detail = f"Reading needed more than {memory_mb} MiB of memory."
+        return Reject(code=RejectCode.READ_MEMORY, detail=detail, uri=source.uri, doc_id=source.doc_id)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _data_bytes() -> int:
+    """The private memory that counts against the limit: a child that holds much of it would fail the next document."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
+def _die_with(parent_pid: int) -> None:
+    """End when the parent is gone. Not PR_SET_PDEATHSIG, which fires when the parent's thread that started us ends."""
+    while os.getppid() == parent_pid:
+        time.sleep(_WATCH_S)
+    os._exit(1)

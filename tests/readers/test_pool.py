@@ -1,0 +1,230 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import reads
+
+from pipeline.errors import PipelineError, Reject, RejectCode
+from pipeline.readers import pool
+from pipeline.readers.document import Document
+from pipeline.readers.pool import ReadLimits, iter_documents
+from pipeline.sources import Source
+
+LIMITS = ReadLimits(timeout_s=20, memory_mb=256, n_workers=2)
+
+
+def source(uri: str, path: Path = Path("nowhere")) -> Source:
+    return Source(uri=uri, path=path, doc_id=uri, sha256="0" * 64, size_bytes=0)
+
+
+def run(*uris: str, limits: ReadLimits = LIMITS) -> dict[str, Document | Reject]:
+    results = [(source.uri, result) for source, result in iter_documents(map(source, uris), limits, reads.act)]
+    assert Counter(uri for uri, _ in results) == Counter(uris), "each source exactly once"
+    return dict(results)
+
+
+def code(result: Document | Reject) -> RejectCode:
+    assert isinstance(result, Reject), result
+    assert result.detail.endswith("."), "a sentence"
+    return result.code
+
+
+def children() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "pipeline.readers.child" in " ".join(child.cmdline())]
+
+
+@pytest.fixture(autouse=True)
+def no_child_stays() -> Iterator[None]:
+    yield
+    assert children() == []
+
+
+def test_each_source_gives_its_result_once() -> None:
+    results = run(*[f"sleep:{n / 1000}" for n in range(30)])
+    assert len(results) == 30
+    assert all(isinstance(result, Document) and result.uri == uri for uri, result in results.items())
+
+
+def test_no_sources_start_no_child() -> None:
+    assert run() == {}
+
+
+def test_rejects_pass_through() -> None:
+    assert run("reject:Nothing.") == {
+        "reject:Nothing.": Reject(RejectCode.NO_TEXT, "Nothing.", *["reject:Nothing."] * 2)
+    }
+
+
+def test_results_larger_than_a_pipe() -> None:
+    results = run("big:10000000", "big:5000000", "big:1")
+    assert [len(result.text) for result in results.values() if isinstance(result, Document)] != []
+    assert {len(result.text) for result in results.values() if isinstance(result, Document)} == {10000000, 5000000, 1}
+
+
+def test_a_hang_costs_the_time_limit_and_one_document() -> None:
+    start = time.monotonic()
+    results = run("sleep:0", "hang:", "sleep:0.1", "sleep:0.2", limits=ReadLimits(1.0, 256, 2))
+    assert time.monotonic() - start < 10
+    assert code(results.pop("hang:")) is RejectCode.READ_TIMEOUT
+    assert all(isinstance(result, Document) for result in results.values())
+
+
+def test_waiting_for_the_consumer_is_not_reading_time() -> None:
+    """A document read in time is good, however late its result is fetched."""
+    results = []
+    for n, (_, result) in enumerate(
+        iter_documents(map(source, ["big:300000", "big:300001"]), ReadLimits(1.5, 256, 2), reads.act)
+    ):
+        if n == 0:
+            time.sleep(2)
+        results.append(result)
+    assert all(isinstance(result, Document) for result in results)
+
+
+@pytest.mark.parametrize(
+    ("uri", "word"),
+    [
+        ("kill:9", "SIGKILL"),
+        ("segfault:", "SIGSEGV"),
+        ("kill:6", "SIGABRT"),
+        ("exit:3", "exit code 3"),
+        ("exit:0", "exit code 0"),
+    ],
+)
+def test_a_crash_costs_one_document(uri: str, word: str) -> None:
+    results = run("sleep:0.01", "sleep:0.02", uri, "sleep:0.03", "sleep:0.04", limits=ReadLimits(20, 256, 1))
+    crashed = results.pop(uri)
+    assert code(crashed) is RejectCode.READER_CRASHED
+    assert isinstance(crashed, Reject)
+    assert word in crashed.detail
+    assert all(isinstance(result, Document) for result in results.values())
+
+
+def test_memory_over_the_limit_costs_one_document() -> None:
+    results = run("hog:50", "hog:400", "hog:51", limits=ReadLimits(20, 256, 1))
+    assert code(results.pop("hog:400")) is RejectCode.READ_MEMORY
+    assert all(isinstance(result, Document) for result in results.values())
+
+
+def test_children_print_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    run("print:hello", "segfault:")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_children_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "DOCUMENTS_PER_CHILD", 3)
+    results = run(*[f"sleep:0.00{n}" for n in range(7)], limits=ReadLimits(20, 256, 1))
+    pids = Counter(result.text for result in results.values() if isinstance(result, Document))
+    assert sorted(pids.values()) == [1, 3, 3]
+
+
+def test_sources_are_taken_as_they_are_needed() -> None:
+    n_taken = n_given = 0
+    worst = 0
+
+    def endless() -> Iterator[Source]:
+        nonlocal n_taken
+        while True:
+            n_taken += 1
+            yield source("sleep:0")
+
+    documents = iter_documents(endless(), LIMITS, reads.act)
+    for _ in range(200):
+        next(documents)
+        n_given += 1
+        worst = max(worst, n_taken - n_given)
+    documents.close()  # type: ignore[attr-defined]
+    assert worst <= 2 * 2
+
+
+def test_closing_stops_the_children_at_once() -> None:
+    documents = iter_documents(map(source, ["sleep:0", "hang:", "hang:"]), LIMITS, reads.act)
+    next(documents)
+    start = time.monotonic()
+    documents.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - start < 2
+    assert children() == []
+
+
+def test_an_error_in_the_sources_stops_the_children() -> None:
+    def broken() -> Iterator[Source]:
+        yield source("hang:")
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        list(iter_documents(broken(), LIMITS, reads.act))
+    assert children() == []
+
+
+def test_a_child_that_cannot_start_stops_the_job_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reads.act, "__module__", "absent_module")
+    with pytest.raises(PipelineError, match="absent_module"):
+        run("sleep:0")
+
+
+def test_children_load_what_reading_needs_and_nothing_heavy(tmp_path: Path) -> None:
+    from test_pdf import make_pdf
+
+    ((_, result),) = iter_documents([source("a.pdf", make_pdf(tmp_path / "a.pdf", ["Hello"]))], LIMITS, reads.modules)
+    assert isinstance(result, Document)
+    assert result.text == ""
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {folder!r})
+import reads
+from pipeline.readers.pool import ReadLimits, iter_documents
+from pipeline.sources import Source
+sources = [Source("started:" + name, Path("x"), name, "0" * 64, 0) for name in sys.argv[1:]]
+for _ in iter_documents(sources, ReadLimits(600, 256, 2), reads.act):
+    pass
+"""
+
+
+def start_parent(tmp_path: Path) -> tuple[subprocess.Popen[bytes], list[psutil.Process]]:
+    """A script without a main guard that reads two documents which take ten minutes."""
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT.format(folder=str(Path(__file__).parent)), encoding="utf-8")
+    marks = [tmp_path / "one", tmp_path / "two"]
+    parent = subprocess.Popen(
+        [sys.executable, str(script), *map(str, marks)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0
+    )
+    deadline = time.monotonic() + 20
+    while not all(mark.exists() and mark.read_text() for mark in marks):
+        assert parent.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    return parent, [psutil.Process(int(mark.read_text())) for mark in marks]
+
+
+def test_children_die_with_their_parent(tmp_path: Path) -> None:
+    parent, readers = start_parent(tmp_path)
+    parent.kill()
+    parent.communicate()
+    _, alive = psutil.wait_procs(readers, timeout=5)
+    assert alive == []
+
+
+def test_ctrl_c_shows_one_traceback_the_parents(tmp_path: Path) -> None:
+    parent, readers = start_parent(tmp_path)
+    os.killpg(parent.pid, signal.SIGINT)  # what a terminal does
+    stdout, stderr = parent.communicate(timeout=10)
+    assert stdout == b""
+    assert stderr.count(b"Traceback") == 1
+    assert parent.returncode == -signal.SIGINT
+    _, alive = psutil.wait_procs(readers, timeout=5)
+    assert alive == []
+
+
+@pytest.mark.parametrize("limits", [{"timeout_s": 0}, {"timeout_s": float("nan")}, {"memory_mb": 1}, {"n_workers": 0}])
+def test_limits_nothing_can_be_read_within_are_refused(limits: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        ReadLimits(**limits)  # type: ignore[arg-type]
