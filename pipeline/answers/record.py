@@ -1,0 +1,39 @@
+"""The Record: a validated answer for one (chunk, task), and Invalid: why an answer is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.errors import RejectCode
+from pipeline.schema.values import JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A validated answer.
+
+    Attributes:
+        doc_id: The document.
+        chunk_index: The chunk it was asked of, from 0.
+        task: The task's name.
+        values: The answer, which satisfies the task's whole schema and fits its columns. Numbers written with a point
+            or an exponent are Decimal, all others int.
+    """
+
+    doc_id: str
+    chunk_index: int
+    task: str
+    values: dict[str, JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """Why a generation gave no record.
+
+    Attributes:
+        code: For the reject.
+        detail: One sentence: where in the answer, what was found, what was expected.
+    """
+
+    code: RejectCode
+    detail: str
