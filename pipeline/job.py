@@ -148,6 +148,10 @@ class Job(_Frozen):
         """Where the tables go, absolute."""
         return self.project / self.output.folder
 
+    def max_tokens_of(self, task: TaskSection) -> int:
+        """Most tokens of an answer to this task."""
+        return task.max_tokens or self.generation.max_tokens
+
     @property
     def fingerprint(self) -> str:
         """Hash of every setting, 16 hex digits; where the project lies does not change it."""

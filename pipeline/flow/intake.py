@@ -23,12 +23,16 @@ class ReadyDocument:
         source: Where it came from.
         document: Its text and segments.
         chunks: In order; each is asked every task.
-        n_tokens: Tokens of the document, each counted once.
     """
 
     source: Source
     document: Document
     chunks: list[Chunk]
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of the document as prompts show it, marks included, overlap counted once."""
+        return sum(len(chunk.token_ids) - chunk.n_repeated_tokens for chunk in self.chunks)
 
 
 def iter_ready(entries: Iterable[Entry], limits: ReadLimits, maker: PromptMaker) -> Generator[ReadyDocument | Reject]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,8 @@ from pipeline.answers.merge import merge_records
 from pipeline.answers.record import Record
 from pipeline.answers.validate import validate
 from pipeline.engines.engine import Engine, Generation
-from pipeline.errors import ConservationError, JobError, Reject, RejectCode
+from pipeline.engines.settings import answer_fingerprint, prompt_key
+from pipeline.errors import ConservationError, Reject, RejectCode
 from pipeline.flow.background import Background
 from pipeline.flow.intake import ReadyDocument, iter_ready
 from pipeline.flow.plan import Plan
@@ -31,6 +32,7 @@ from pipeline.reports.ledger import Ledger
 from pipeline.reports.run_report import RunFacts, build_report, close_books
 from pipeline.tables.layout import document_line, record_line, reject_line, response_line
 from pipeline.tables.output import RunOutput, open_output
+from pipeline.tables.staged import writing
 
 _READ_AHEAD_DOCUMENTS = 8
 _COLLECT_S = 0.05
@@ -76,13 +78,14 @@ def run_job(plan: Plan, run_id: str, watcher: Watcher) -> tuple[dict[str, object
         PipelineError: The run stopped; nothing of it is committed.
     """
     started_at = datetime.now(UTC)
-    with (
-        open_output(plan.job.output_folder, run_id, plan.tables) as output,
-        closing(plan.open_engine()) as engine,
-        Background(iter_ready(plan.entries, plan.read_limits, plan.maker), _READ_AHEAD_DOCUMENTS) as intake,
-    ):
+    with ExitStack() as held:
+        output = held.enter_context(open_output(plan.job.output_folder, run_id, plan.tables))
         for sentence in output.recovered:
             watcher.say(sentence)
+        settings = plan.engine_settings(_log_path(output))
+        engine = held.enter_context(closing(plan.open_engine(settings)))
+        ready = iter_ready(plan.entries, plan.read_limits, plan.maker)
+        intake = held.enter_context(Background(ready, _READ_AHEAD_DOCUMENTS))
         run = LocalRun(plan, engine, intake, output, watcher)
         run.go()
         output.close()
@@ -93,12 +96,20 @@ def run_job(plan: Plan, run_id: str, watcher: Watcher) -> tuple[dict[str, object
             finished_at=datetime.now(UTC),
             seconds=run.seconds,
             engine=engine.describe(),
-            tokenizer=plan.maker.tokenizer.name,
-            context_window=plan.maker.context_window,
-            chunk_budget=plan.maker.budget,
+            tokenizer=plan.tokenizer.name,
+            context_window=plan.context_window,
+            chunk_budget=plan.maker.budget_tokens,
         )
         report = build_report(plan.job, facts, run.ledger, sums)
         return report, output.commit(report)
+
+
+def _log_path(output: RunOutput) -> Path:
+    """Where the engine's chatter of this run goes."""
+    folder = output.folder / "logs"
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
+    return folder / f"engine-{output.run_id}.log"
 
 
 class LocalRun:
@@ -119,6 +130,7 @@ class LocalRun:
     ) -> None:
         self.ledger = Ledger(n_tasks=len(plan.contracts))
         self.seconds: dict[str, float] = {}
+        self._fingerprint = answer_fingerprint(plan.engine_settings(Path()))
         self._plan, self._engine, self._intake, self._output, self._watcher = plan, engine, intake, output, watcher
         self._waiting: deque[Iterator[InFlight]] = deque()
         self._in_flight: dict[str, InFlight] = {}
@@ -129,7 +141,7 @@ class LocalRun:
         self._read_until_ready()
         first_ready_s = time.monotonic()
         if self._waiting:
-            self._watcher.say(f"Loading the model {self._plan.model_name} ...")
+            self._watcher.say(f"Loading the model {self._plan.model.name} ...")
             self._engine.start()
         engine_ready_s = time.monotonic()
         self._answer_all()
@@ -182,13 +194,16 @@ class LocalRun:
         line = document_line(taken.source, taken.document, taken.n_tokens, len(taken.chunks))
         self._output.documents.append(line, size_bytes=len(taken.document.text))
         self.ledger.add_document(taken.document, taken.chunks, taken.n_tokens)
-        self._waiting.append(self._iter_asked(taken))
-
-    def _iter_asked(self, ready: ReadyDocument) -> Iterator[InFlight]:
-        """Chunk by chunk, the tasks of a chunk next to each other: the engine computes their shared part once."""
         contracts = self._plan.contracts
-        document = OpenDocument(ready, len(ready.chunks) * len(contracts), {task: [] for task in contracts})
-        for chunk in ready.chunks:
+        document = OpenDocument(taken, len(taken.chunks) * len(contracts), {task: [] for task in contracts})
+        if document.n_outstanding:
+            self._waiting.append(self._iter_asked(document))
+        else:
+            self._finish(document)
+
+    def _iter_asked(self, document: OpenDocument) -> Iterator[InFlight]:
+        """Chunk by chunk, the tasks of a chunk next to each other: the engine computes their shared part once."""
+        for chunk in document.ready.chunks:
             for prompt in self._plan.maker.prompts(chunk):
                 yield InFlight(prompt, chunk, document)
 
@@ -200,7 +215,7 @@ class LocalRun:
         prompt, document = asked.prompt, asked.document
         self.ledger.add_generation(generation)
         self.ledger.n_pending_tokens -= len(prompt.token_ids)
-        answer = validate(generation, self._plan.contracts[prompt.task])
+        answer = validate(generation, prompt, self._plan.contracts[prompt.task])
         source = document.ready.source
         if isinstance(answer, Record):
             self.ledger.n_records += 1
@@ -209,7 +224,7 @@ class LocalRun:
         else:
             self._reject(Reject(answer.code, answer.detail, source.uri, source.doc_id, prompt.chunk_index, prompt.task))
             status = answer.code.value
-        key = self._plan.key_of(prompt)
+        key = prompt_key(prompt, self._fingerprint)
         line = response_line(prompt, asked.chunk, source.doc_key, key, generation, status)
         self._output.responses.append(line, size_bytes=len(generation.text))
         document.n_outstanding -= 1
@@ -224,7 +239,7 @@ class LocalRun:
                 detail = f"None of the {len(chunks)} chunks gave a valid answer to task {task!r}."
                 self._reject(Reject(RejectCode.NO_ANSWER, detail, source.uri, source.doc_id, task=task))
                 continue
-            lineage = {**self._plan.lineage, "_n_chunks": len(chunks), "_n_chunks_answered": len(records)}
+            lineage = {"_n_chunks": len(chunks), "_n_chunks_answered": len(records)}
             values = merge_records(records, self._plan.contracts[task])
             self._output.records[task].append(record_line(values, source, lineage))
             self.ledger.n_rows[task] += 1
@@ -235,13 +250,3 @@ class LocalRun:
 
     def _tell(self) -> None:
         self._watcher.update(self.ledger, len(self._plan.entries))
-
-
-def check_entries(n_entries: int, allow_empty: bool) -> None:
-    """A job without a single source is a mistake, unless the job says otherwise.
-
-    Raises:
-        JobError: There is none.
-    """
-    if n_entries == 0 and not allow_empty:
-        raise JobError("The job's input names no file: its folders and globs are empty. input.allow_empty permits it.")

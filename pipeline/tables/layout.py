@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from pipeline.engines.engine import Generation
-from pipeline.errors import Reject
+from pipeline.errors import JobError, Reject
 from pipeline.prompts.prompt import Chunk, Prompt
 from pipeline.readers.document import Document, SegmentKind, SegmentStatus
 from pipeline.sources import Source
@@ -107,8 +107,18 @@ LINEAGE = (
 
 
 def carried(names: Sequence[str]) -> list[pa.Field]:
-    """The columns of a manifest, as they stand in the tables."""
-    return [pa.field(f"_{name}", pa.string()) for name in names]
+    """The columns of a manifest, as they stand in the tables.
+
+    Raises:
+        JobError: One of them would stand twice.
+    """
+    fields = [pa.field(f"_{name}", pa.string()) for name in names]
+    taken = [field.name for field in LINEAGE]
+    for field in fields:
+        if field.name in taken:
+            raise JobError(f"The manifest's column {field.name[1:]!r} would stand twice in the tables; rename it.")
+        taken.append(field.name)
+    return fields
 
 
 def document_line(source: Source, document: Document, n_tokens: int, n_chunks: int) -> Line:

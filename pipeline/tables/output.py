@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from pipeline.errors import TryAgainError
+from pipeline.schema.arrow import build_arrow_schema, to_arrow
+from pipeline.schema.columns import Column
+from pipeline.schema.values import JSON
 from pipeline.tables.commit import commit, discard, recover, staging_folder
 from pipeline.tables.layout import DOCUMENTS, LINEAGE, REJECTS, RESPONSES, Line, carried
-from pipeline.tables.staged import StagedTable, writing
-
-ToArrow = Callable[[list[dict[str, object]], pa.Schema], pa.RecordBatch]
+from pipeline.tables.staged import Convert, StagedTable, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +25,18 @@ class Tables:
     """What the tables of a job are made for.
 
     Attributes:
-        record_schemas: The Arrow form of each task's schema, by task name.
-        carried_columns: Names of the manifest columns that go along.
+        columns: The columns of each task's rows, by task name.
+        schemas: Each task's JSON Schema as text; goes into the files of its table.
+        carried_columns: Names of the manifest columns that go along; see `layout.carried`.
+        lineage: Lineage columns that are the same for the whole job.
         metadata: Goes into every file: job, fingerprints, versions.
-        to_arrow: Converts values of a record schema to Arrow.
     """
 
-    record_schemas: Mapping[str, pa.Schema]
+    columns: Mapping[str, tuple[Column, ...]]
+    schemas: Mapping[str, str]
     carried_columns: Sequence[str]
+    lineage: Mapping[str, str]
     metadata: Mapping[str, str]
-    to_arrow: ToArrow
 
 
 class RunOutput:
@@ -49,26 +53,32 @@ class RunOutput:
         extra = carried(tables.carried_columns)
         metadata = {**tables.metadata, "run_id": run_id}
         self._staging = staging_folder(folder, run_id)
-        self.documents = self._stage("documents", pa.schema([*DOCUMENTS, *extra]), metadata)
-        self.responses = self._stage("responses", RESPONSES, metadata)
-        self.rejects = self._stage("rejects", REJECTS, metadata)
+        run = {"run_id": run_id}
+        self.documents = self._stage("documents", pa.schema([*DOCUMENTS, *extra]), metadata, constants=run)
+        self.responses = self._stage("responses", RESPONSES, metadata, constants=run)
+        self.rejects = self._stage("rejects", REJECTS, metadata, constants=run)
         self.records: dict[str, StagedTable] = {}
-        for task, own in tables.record_schemas.items():
+        for task, columns in tables.columns.items():
             lineage = pa.schema([*LINEAGE, *extra])
-            schema = pa.schema([*own, *lineage], metadata=own.metadata)
-            convert = _record_converter(own, lineage, tables.to_arrow)
-            self.records[task] = self._stage(f"records/{task}", schema, metadata, convert)
+            self.records[task] = self._stage(
+                f"records/{task}",
+                pa.schema([*build_arrow_schema(columns), *lineage]),
+                {**metadata, "task": task, "json_schema": tables.schemas[task]},
+                convert=_record_converter(columns, lineage),
+                constants={**tables.lineage, "_run_id": run_id},
+            )
 
     def _stage(
         self,
         name: str,
         schema: pa.Schema,
         metadata: Mapping[str, str],
-        convert: Callable[[list[Line]], pa.RecordBatch] | None = None,
+        *,
+        constants: Mapping[str, str],
+        convert: Convert | None = None,
     ) -> StagedTable:
-        run_column = "_run_id" if convert else "run_id"
         path = self._staging / name / "part-00000.parquet"
-        return StagedTable(path, schema, metadata, convert, {run_column: self.run_id})
+        return StagedTable(path, schema, metadata, convert, constants)
 
     @property
     def tables(self) -> dict[str, StagedTable]:
@@ -112,12 +122,15 @@ def open_output(folder: Path, run_id: str, tables: Tables) -> Iterator[RunOutput
         lock.release()
 
 
-def _record_converter(own: pa.Schema, lineage: pa.Schema, to_arrow: ToArrow) -> Callable[[list[Line]], pa.RecordBatch]:
+def _record_converter(columns: tuple[Column, ...], lineage: pa.Schema) -> Convert:
     """Values by the rules of the user's schema, lineage as it is, side by side."""
+    names = [column.name for column in columns]
 
     def convert(lines: list[Line]) -> pa.RecordBatch:
-        values = to_arrow([{name: line.get(name) for name in own.names} for line in lines], own)
+        rows = [{name: cast("JSON", line[name]) for name in names} for line in lines]
+        values = to_arrow(rows, columns)
         rest = pa.RecordBatch.from_pylist(lines, schema=lineage)
-        return pa.RecordBatch.from_arrays([*values.columns, *rest.columns], schema=pa.schema([*own, *lineage]))
+        schema = pa.schema([*values.schema, *rest.schema])
+        return pa.RecordBatch.from_arrays([*values.columns, *rest.columns], schema=schema)
 
     return convert

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -12,31 +13,35 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.errors import OutputError, Reject, RejectCode, TryAgainError
+from pipeline.errors import JobError, OutputError, Reject, RejectCode, TryAgainError
+from pipeline.schema.columns import build_columns
+from pipeline.schema.normal import normalise
 from pipeline.sources import Source
 from pipeline.tables import commit as committing
-from pipeline.tables.layout import record_line, reject_line
+from pipeline.tables.layout import carried, record_line, reject_line
 from pipeline.tables.output import RunOutput, Tables, open_output
 
-OWN = pa.schema([pa.field("title", pa.string()), pa.field("signed", pa.date32())], metadata={"title": "contract"})
+SCHEMA = {"properties": {"title": {"type": "string"}, "signed": {"type": ["string", "null"], "format": "date"}}}
 SOURCE = Source(
     uri="in/ä.pdf", path=Path("in/ä.pdf"), doc_id="d1", sha256="0" * 64, size_bytes=3, columns=(("customer", "7"),)
 )
-LINEAGE = {"_n_chunks": 1, "_n_chunks_answered": 1, "_model": "m", "_job_fingerprint": "f"}
+LINEAGE = {"_n_chunks": 1, "_n_chunks_answered": 1}
 REJECT = Reject(RejectCode.ENCRYPTED, "It asks for a password.", "in/x.pdf", "d2")
 
 
-def from_pylist(lines: list[dict[str, object]], schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist(lines, schema=schema)
-
-
 def tables() -> Tables:
-    return Tables({"contract": OWN}, ["customer"], {"job": "nightly"}, from_pylist)
+    return Tables(
+        columns={"contract": build_columns(normalise({"type": "object", **SCHEMA}))},
+        schemas={"contract": json.dumps(SCHEMA)},
+        carried_columns=["customer"],
+        lineage={"_model": "m", "_job_fingerprint": "f"},
+        metadata={"job": "nightly"},
+    )
 
 
 def fill(output: RunOutput) -> None:
     output.rejects.append(reject_line(REJECT))
-    output.records["contract"].append(record_line({"title": "Lease", "signed": None}, SOURCE, LINEAGE))
+    output.records["contract"].append(record_line({"title": "Lease", "signed": "2025-01-31"}, SOURCE, LINEAGE))
     output.close()
 
 
@@ -71,6 +76,7 @@ def test_the_tables_open_in_pyarrow_pandas_and_duckdb(tmp_path: Path) -> None:
     folder = tmp_path / "records" / "contract"
     table = ds.dataset(folder, partitioning="hive").to_table()
     assert table.column("signed").type == pa.date32()
+    assert table.column("signed").to_pylist() == [date(2025, 1, 31)]
     assert table.column("_customer").to_pylist() == ["7"]
     frame = pd.read_parquet(folder)
     assert frame.loc[0, "title"] == "Lease"
@@ -80,7 +86,8 @@ def test_the_tables_open_in_pyarrow_pandas_and_duckdb(tmp_path: Path) -> None:
     part = pq.ParquetFile(folder / "run=r1" / "part-00000.parquet")
     assert part.schema_arrow.metadata[b"job"] == b"nightly"
     assert part.schema_arrow.metadata[b"run_id"] == b"r1"
-    assert part.schema_arrow.metadata[b"title"] == b"contract"
+    assert part.schema_arrow.metadata[b"task"] == b"contract"
+    assert json.loads(part.schema_arrow.metadata[b"json_schema"]) == SCHEMA
     column = part.metadata.row_group(0).column(0)
     assert column.compression == "ZSTD"
     assert column.statistics.max == "Lease"
@@ -178,3 +185,10 @@ def test_a_full_disk_is_an_output_error_that_names_the_file(tmp_path: Path) -> N
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert "rejects/part-00000.parquet" in done.stdout
     assert "nothing is lost" in done.stdout
+
+
+def test_a_carried_column_never_stands_in_for_lineage() -> None:
+    assert [field.name for field in carried(["customer", "run"])] == ["_customer", "_run"]
+    for names in (["uri"], ["a", "a"]):
+        with pytest.raises(JobError, match="would stand twice"):
+            carried(names)

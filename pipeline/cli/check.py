@@ -1,0 +1,95 @@
+"""`pipeline check JOB`: is everything in place? Reads the job, its schemas and its source list; loads no engine."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+from pipeline.cli.options import JobArgument, JsonOption, LimitOption, SetOption, VarOption, job_from
+from pipeline.flow.inputs import list_entries
+from pipeline.job import Job
+from pipeline.models import resolve_model
+from pipeline.models.embedded import EMBEDDED_NAME
+from pipeline.schema.columns import describe_columns
+from pipeline.schema.lint import Level
+from pipeline.schema.load import Contract, load_contract
+
+
+def check(
+    job: JobArgument,
+    var: VarOption = None,
+    set_: SetOption = None,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Parse the job, lint its schemas, count its sources. Loads no engine."""
+    settings = job_from(job, var, set_)
+    if settings.model.path != EMBEDDED_NAME:  # that one is there whenever the pipeline is; making it takes a while
+        resolve_model(settings.model.path, settings.project)
+    result = _sources(settings, limit)
+    result["tasks"] = {
+        task.name: _task(load_contract(settings.project / task.schema_path, settings.max_tokens_of(task)))
+        for task in settings.tasks
+    }
+    result = {"job": settings.name, "fingerprint": settings.fingerprint, **result}
+    result |= {"model": settings.model.path, "output": str(settings.output_folder)}
+    print(json.dumps(result, ensure_ascii=False) if as_json else _text(result))
+
+
+def _sources(job: Job, limit: int | None) -> dict[str, Any]:
+    """How many files, of which endings, how large; those that are not there are counted as missing."""
+    endings: Counter[str] = Counter()
+    size_bytes = missing = 0
+    for entry in list_entries(job, limit):
+        endings[entry.path.suffix.lower() or "(none)"] += 1
+        try:
+            size_bytes += entry.path.stat().st_size
+        except (OSError, ValueError):
+            missing += 1
+    return {"n_sources": endings.total(), "endings": dict(endings), "size_bytes": size_bytes, "n_missing": missing}
+
+
+def _task(contract: Contract) -> dict[str, Any]:
+    return {
+        "schema": str(contract.path),
+        "max_tokens": contract.max_tokens,
+        "longest_answer_bytes": contract.longest_bytes,
+        "columns": dict(describe_columns(contract.columns)),
+        "findings": [
+            {"pointer": f.pointer, "keyword": f.keyword, "level": f.level.value, "reason": f.reason}
+            for f in contract.lint
+        ],
+    }
+
+
+def _text(result: dict[str, Any]) -> str:
+    endings = ", ".join(f"{n:,} {ending}" for ending, n in sorted(result["endings"].items()))
+    lines = [
+        f"job       {result['job']} ({result['fingerprint']})",
+        f"sources   {result['n_sources']:,} files, {result['size_bytes']:,} bytes: {endings}",
+        f"model     {result['model']}",
+        f"output    {result['output']}",
+    ]
+    if result["n_missing"]:
+        lines.append(f"missing   {result['n_missing']:,} files cannot be opened; each will be a reject")
+    for name, task in result["tasks"].items():
+        lines += ["", f"task {name}: {task['schema']}, at most {task['max_tokens']} tokens", *_columns(task["columns"])]
+        lines += _findings(task["findings"])
+    return "\n".join([*lines, "", "ok"])
+
+
+def _columns(columns: dict[str, str]) -> list[str]:
+    width = max(map(len, columns), default=0)
+    return [f"  {name:<{width}}  {kind}" for name, kind in columns.items()]
+
+
+def _findings(findings: list[dict[str, str]]) -> list[str]:
+    """What the grammar enforces, as a count; everything else in words."""
+    enforced = sum(finding["level"] == Level.ENFORCED for finding in findings)
+    lines = [f"  {enforced} constraints are enforced while the answer is written"] if enforced else []
+    return lines + [
+        f"  {finding['level'].replace('_', ' ')}: {finding['pointer'] or '/'} {finding['keyword']}: {finding['reason']}"
+        for finding in findings
+        if finding["level"] != Level.ENFORCED
+    ]
