@@ -20,6 +20,8 @@ BATCH_CHARS = 1_000_000
 """Characters given to the tokenizer at once: its own records of a batch are many times the text."""
 WINDOW_CHARS = 20_000
 """Longest text encoded as one: tokenizers get slow, or fail, on megabytes without a space."""
+GRAINS = 16
+"""Parts of a segment that were cut at a border are at least about this fraction of the limit, where borders allow."""
 MAX_MARK_TOKENS = 48
 """Longest mark on a part of a segment, and never more than a quarter of the budget; a longer one is left out."""
 
@@ -168,12 +170,14 @@ _BORDERS = (
 def split_text(text: str, n_tokens: int, encode: Encode, limit: int) -> list[tuple[str, list[int]]]:
     r"""Cut a text into parts of at most `limit` tokens: paragraphs; those still too large into lines; and so on.
 
+    Parts much smaller than the limit are joined: a megabyte of two-letter lines needs no half a million parts.
+
     Example:
         With one token a word and limit 4, "a b c\n\nd e f g\nh i j" gives "a b c\n\n", "d e f g\n", "h i j".
 
     Args:
         text: Not empty.
-        n_tokens: How many tokens it has, about.
+        n_tokens: How many tokens it has, about; at least `limit`.
         encode: Gives the ids of each text.
         limit: Most tokens of a part, at least 1.
 
@@ -183,8 +187,9 @@ def split_text(text: str, n_tokens: int, encode: Encode, limit: int) -> list[tup
     Raises:
         JobError: One character has more than `limit` tokens.
     """
-    parts = next(filter(lambda parts: len(parts) > 1, (_cut_at(text, border) for border in _BORDERS)), None)
-    parts = parts or cut_evenly(text, 1 + n_tokens * 9 // (limit * 8))
+    grain_chars = len(text) * limit // (n_tokens * GRAINS)
+    cuts = (_cut_at(text, border, grain_chars) for border in _BORDERS)
+    parts = next((parts for parts in cuts if len(parts) > 1), None) or cut_evenly(text, 1 + n_tokens * 9 // (limit * 8))
     fitting: list[tuple[str, list[int]]] = []
     for part, ids in zip(parts, encode(parts), strict=True):
         if len(ids) <= limit:
@@ -198,16 +203,20 @@ def split_text(text: str, n_tokens: int, encode: Encode, limit: int) -> list[tup
     return fitting
 
 
-def _cut_at(text: str, border: re.Pattern[str]) -> list[str]:
-    ends = [match.end() for match in border.finditer(text) if 0 < match.end() < len(text)]
-    return [text[start:end] for start, end in pairwise([0, *ends, len(text)])]
+def _cut_at(text: str, border: re.Pattern[str], grain_chars: int) -> list[str]:
+    """Cut after each match of the border that is at least grain_chars behind the last cut and not at the end."""
+    ends = [0]
+    for match in border.finditer(text):
+        if max(grain_chars, 1) <= match.end() - ends[-1] and match.end() < len(text):
+            ends.append(match.end())
+    return [text[start:end] for start, end in pairwise([*ends, len(text)])]
 
 
 def cut_evenly(text: str, n_parts: int) -> list[str]:
     """Cut into at least `n_parts` parts of nearly the same length, before a space or newline where one is near.
 
     Example:
-        "one two three four" in 2 gives "one two", " three", " four": borders move back by a quarter part at most.
+        "one two three four" in 2 gives "one two", " three fo", "ur": borders move back by a quarter part at most.
     """
     size = -(-len(text) // max(n_parts, 1))
     parts: list[str] = []
