@@ -1,0 +1,32 @@
+"""The job's choice of engine in, the Engine out. Loads nothing heavy: that is for `start`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.engines.engine import Engine
+from pipeline.engines.replay import RecordingEngine, ReplayEngine
+from pipeline.engines.settings import EngineSettings
+from pipeline.engines.vllm_offline import VllmEngine
+from pipeline.errors import JobError
+
+
+def open_engine(kind: str, settings: EngineSettings, recording: Path | None = None) -> Engine:
+    """Make the engine a job asks for; nothing runs before its `start`.
+
+    Args:
+        kind: "vllm" or "replay".
+        settings: What either is told.
+        recording: A file of generations: replay answers from it; vllm, given one, writes it.
+
+    Raises:
+        JobError: There is no such kind, or replay has no recording.
+    """
+    if kind == "vllm":
+        engine = VllmEngine(settings)
+        return engine if recording is None else RecordingEngine(engine, recording, settings)
+    if kind == "replay":
+        if recording is None:
+            raise JobError("engine kind 'replay' answers from a recording; name its file in engine.recording")
+        return ReplayEngine(recording, settings)
+    raise JobError(f"engine kind is {kind!r}, expected vllm or replay")

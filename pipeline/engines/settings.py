@@ -1,0 +1,83 @@
+"""What an engine is told, as plain values: which model, how to sample, how to run. Knows no engine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.prompts.prompt import Prompt
+
+# Engine options that change which answer a prompt gets. The others change only how fast it comes.
+_ANSWER_OPTIONS = (
+    "dtype",
+    "hf_config_path",
+    "hf_overrides",
+    "kv_cache_dtype",
+    "load_format",
+    "logits_processors",
+    "quantization",
+    "speculative_config",
+    "structured_outputs_config",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How one engine generates.
+
+    Attributes:
+        model_path: The model's folder.
+        model_name: For people and reports.
+        model_identity: Hash that tells this model from any other.
+        context_window: Most tokens of prompt and answer together.
+        log_path: Where the engine's own chatter goes; its folder exists.
+        temperature: 0 is greedy.
+        seed: For sampling; means nothing when greedy.
+        tokenizer_mode: "auto", "hf" or "mistral", as the engine's own option.
+        request_timeout_s: Seconds one prompt may take, waiting in the engine included.
+        stall_timeout_s: Seconds without one step of the engine after which it counts as hung. Longer than the longest
+            single step: seconds on a GPU, minutes on a CPU.
+        options: Passed to the engine as they are; an unknown one is a JobError.
+    """
+
+    model_path: Path
+    model_name: str
+    model_identity: str
+    context_window: int
+    log_path: Path
+    temperature: float = 0.0
+    seed: int = 0
+    tokenizer_mode: str = "auto"
+    request_timeout_s: float = 3600.0
+    stall_timeout_s: float = 1800.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def answer_fingerprint(settings: EngineSettings) -> str:
+    """Hash of everything but the prompt that determines an answer: model, sampling, and the options that matter."""
+    facts = {
+        "model": settings.model_identity,
+        "context_window": settings.context_window,
+        "temperature": settings.temperature,
+        "seed": settings.seed if settings.temperature > 0 else None,
+        "options": {name: settings.options[name] for name in _ANSWER_OPTIONS if name in settings.options},
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def prompt_key(prompt: Prompt, fingerprint: str) -> str:
+    """Hash of everything that determines the answer to one prompt; equal keys need be paid for once.
+
+    Args:
+        prompt: Its token ids, max_tokens and decoder schema count; its name and place do not.
+        fingerprint: From `answer_fingerprint`; "" for the key of the prompt alone.
+    """
+    digest = hashlib.sha256(f"{fingerprint}\0{prompt.max_tokens}\0".encode())
+    digest.update(hashlib.sha256(prompt.decoder_schema.encode()).digest())
+    digest.update(array("q", prompt.token_ids).tobytes())
+    return digest.hexdigest()

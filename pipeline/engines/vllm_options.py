@@ -1,0 +1,136 @@
+"""Engine settings in, vLLM's engine arguments and environment out. Loads no vLLM: what it must know of it is passed."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Collection
+from typing import Any
+
+import psutil
+
+from pipeline.engines.settings import EngineSettings
+from pipeline.errors import JobError
+
+# Options the job says elsewhere, and where.
+_SAID_ELSEWHERE = {
+    "model": "model.path",
+    "tokenizer": "model.path",
+    "tokenizer_mode": "model.tokenizer",
+    "max_model_len": "model.context_window",
+    "seed": "generation.seed",
+    "disable_log_stats": "nowhere: the watchdog reads the engine's steps",
+}
+_BACKENDS = ("guidance", "xgrammar")
+_GIB = 1 << 30
+# Sequences of full length that the CPU's cache should hold, memory allowing.
+_CPU_SEQUENCES = 8
+
+
+def set_environment(settings: EngineSettings) -> None:
+    """Set what vLLM and its libraries read from the environment at import; what the user has set stays.
+
+    No network: no hub, no usage statistics, and the processes of one machine meet on its loopback address.
+    """
+    defaults = {
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # this process has threads, which a fork would not survive
+        "TOKENIZERS_PARALLELISM": "true",
+    }
+    if settings.options.get("distributed_executor_backend") != "ray" and settings.options.get("nnodes", 1) == 1:
+        defaults["VLLM_HOST_IP"] = "127.0.0.1"
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def build_arguments(settings: EngineSettings, known: Collection[str], *, on_cpu: bool) -> dict[str, Any]:
+    """Build the keyword arguments of vLLM's AsyncEngineArgs.
+
+    Args:
+        settings: The job's.
+        known: All arguments that this vLLM has.
+        on_cpu: Whether this vLLM runs on the CPU; its measured defaults are then added under the job's options.
+
+    Raises:
+        JobError: An option is unknown, is said elsewhere in the job, or asks for a grammar backend that cannot be
+            trusted.
+    """
+    _check_names(settings, known)
+    arguments: dict[str, Any] = {"enable_prefix_caching": True, "enable_log_requests": False}
+    if on_cpu:
+        arguments |= _build_cpu_defaults(settings)
+    arguments |= settings.options
+    arguments |= {
+        "model": str(settings.model_path),
+        "tokenizer_mode": settings.tokenizer_mode,
+        "max_model_len": settings.context_window,
+        "seed": settings.seed,
+        "disable_log_stats": True,
+        "structured_outputs_config": _build_grammar_options(settings),
+    }
+    return {name: value for name, value in arguments.items() if name in known}
+
+
+def set_cpu_environment(settings: EngineSettings) -> None:
+    """Bind vLLM's computing threads to all cores this process may use: by default it would leave one idle.
+
+    With more than one worker (tensor parallel) the cores must be shared out, which vLLM does by itself.
+    """
+    if settings.options.get("tensor_parallel_size", 1) == 1:
+        cores = ",".join(str(core) for core in sorted(os.sched_getaffinity(0)))
+        os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", cores)
+
+
+def _check_names(settings: EngineSettings, known: Collection[str]) -> None:
+    for name in settings.options:
+        if name in _SAID_ELSEWHERE:
+            raise JobError(f"engine.options.{name} is not for this place; the job says it in {_SAID_ELSEWHERE[name]}")
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=3)
+            hint = f"; did you mean {' or '.join(close)}?" if close else "; see vLLM's engine arguments"
+            raise JobError(f"engine.options.{name} is no option of this vLLM{hint}")
+
+
+def _build_grammar_options(settings: EngineSettings) -> dict[str, Any]:
+    """Guidance refuses what it cannot enforce. "auto" would settle on one backend and drop constraints in silence."""
+    own = settings.options.get("structured_outputs_config") or {}
+    if not isinstance(own, dict):
+        raise JobError(
+            f"engine.options.structured_outputs_config is {own!r}, expected a table such as {{backend = ...}}"
+        )
+    merged: dict[str, Any] = {"backend": _BACKENDS[0], "disable_any_whitespace": True} | own
+    if merged["backend"] not in _BACKENDS:
+        raise JobError(
+            f"engine.options.structured_outputs_config.backend is {merged['backend']!r}, expected one of "
+            f"{', '.join(_BACKENDS)}: the others ignore constraints without saying so"
+        )
+    return merged
+
+
+def _build_cpu_defaults(settings: EngineSettings) -> dict[str, Any]:
+    """What was measured as fast on CPUs: no compilation (it costs minutes, gains little), bfloat16, few sequences."""
+    defaults: dict[str, Any] = {
+        "enforce_eager": True,
+        "dtype": "bfloat16",
+        "max_num_seqs": 16,
+        "max_num_batched_tokens": 4096,
+    }
+    memory_said = {"kv_cache_memory_bytes", "gpu_memory_utilization"} & settings.options.keys()
+    if not memory_said and not os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
+        defaults["kv_cache_memory_bytes"] = _suggest_cache_bytes(settings)
+    return defaults
+
+
+def _suggest_cache_bytes(settings: EngineSettings) -> int:
+    """Room for a few sequences of full length, at least 1 GiB, at most a third of the memory that is free."""
+    config = json.loads((settings.model_path / "config.json").read_bytes())
+    text = config.get("text_config") or config
+    heads = text.get("num_key_value_heads") or text.get("num_attention_heads") or 32
+    head_size = text.get("head_dim") or text.get("hidden_size", 4096) // (text.get("num_attention_heads") or 32)
+    bytes_per_token = 2 * 2 * text.get("num_hidden_layers", 32) * heads * head_size  # keys and values, two bytes each
+    wanted = _CPU_SEQUENCES * settings.context_window * bytes_per_token
+    return int(max(_GIB, min(wanted, psutil.virtual_memory().available // 3)))
