@@ -82,8 +82,7 @@ def run_job(plan: Plan, run_id: str, watcher: Watcher) -> tuple[dict[str, object
         output = held.enter_context(open_output(plan.job.output_folder, run_id, plan.tables))
         for sentence in output.recovered:
             watcher.say(sentence)
-        settings = plan.engine_settings(_log_path(output))
-        engine = held.enter_context(closing(plan.open_engine(settings)))
+        engine = held.enter_context(closing(plan.open_engine(_log_path(output))))
         ready = iter_ready(plan.entries, plan.read_limits, plan.maker)
         intake = held.enter_context(Background(ready, _READ_AHEAD_DOCUMENTS))
         run = LocalRun(plan, engine, intake, output, watcher)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import __version__
+from pipeline.engines.choose import open_engine
 from pipeline.engines.engine import Engine
 from pipeline.engines.settings import EngineSettings
 from pipeline.flow.inputs import list_entries
@@ -67,11 +68,11 @@ class Plan:
             options=job.engine.options,
         )
 
-    def open_engine(self, settings: EngineSettings) -> Engine:
-        """The engine the job names, not started."""
-        from pipeline.engines.vllm_offline import VllmEngine
-
-        return VllmEngine(settings)
+    def open_engine(self, log_path: Path) -> Engine:
+        """The engine the job names, not started; its chatter goes to log_path."""
+        engine = self.job.engine
+        recording = None if engine.recording is None else self.job.project / engine.recording
+        return open_engine(engine.kind, self.engine_settings(log_path), recording)
 
 
 def build_plan(job: Job, limit: int | None = None) -> Plan:
