@@ -23,8 +23,8 @@ from pipeline.readers.pdf_pypdf import PypdfFile
 from pipeline.readers.pdf_text import clean_line
 from pipeline.sources import Source
 
-PYPDF_BUDGET_S = 30.0
-"""Processor seconds pypdf may spend on one document (some 900 pages); then pdfium reads all of it."""
+PYPDF_BUDGET_S = 20.0
+"""Processor seconds pypdf may spend on one document (some 600 pages); then pdfium reads all of it."""
 SEPARATOR = "\n\n"
 """Follows the text of each page that has text, inside its segment."""
 
@@ -77,6 +77,11 @@ class _Files:
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         return next((pairs for file in self.opened() if (pairs := file.metadata())), ())
+
+    def give_up_pypdf(self, why: str) -> None:
+        if self.pypdf is not None:
+            self.pypdf.close()
+        self.pypdf, self.pypdf_error = None, why
 
     def close(self) -> None:
         for file in self.opened():
@@ -169,7 +174,7 @@ def _read_pages(files: _Files, n_pages: int) -> list[Page]:
     except BudgetError as error:
         if files.pdfium is None:
             raise UnreadableError(RejectCode.READ_TIMEOUT, f"{error}, and pdfium cannot open the file.") from error
-        files.pypdf, files.pypdf_error = None, str(error)
+        files.give_up_pypdf(str(error))
         return list(_iter_pages(files, n_pages))
 
 
