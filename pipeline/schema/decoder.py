@@ -39,6 +39,8 @@ LARGEST_BOUND = 10**18
 """Bounds of the user beyond this are cut to it: llguidance builds no range over more digits."""
 N_DECIMALS = 6
 """Decimals of a number whose schema has no multipleOf; more when its bounds have more."""
+MAX_DECIMALS = 10
+"""Decimals beyond which llguidance finds that multipleOf has too many digits."""
 ENDLESS_BYTES = 32
 """What a part that need not end is counted as when the rest is shared out."""
 LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
@@ -135,7 +137,7 @@ def _number(node: Schema) -> Schema:
     if high > 0 or (high == 0 and not high_open):
         lower = {"exclusiveMinimum" if low_open else "minimum": low} if low >= 0 else {"minimum": 0}
         upper = {"exclusiveMaximum" if high_open else "maximum": high}
-        decimals = max(N_DECIMALS, n_decimals(low), n_decimals(high))
+        decimals = min(MAX_DECIMALS, max(N_DECIMALS, n_decimals(low), n_decimals(high)))
         default = {"multipleOf": float(f"1e-{decimals}")} if node["type"] == "number" else {}
         step = {"multipleOf": node["multipleOf"]} if "multipleOf" in node else default
         branches.append({"type": node["type"], **lower, **upper, **step})
@@ -179,13 +181,11 @@ def _object(node: Schema, bounds: Bounds) -> Schema:
     if "properties" not in node:
         return _map(node, bounds)
     properties = {name: _bounded(part, bounds) for name, part in node["properties"].items()}
-    sizes = {key: node[key] for key in ("minProperties",) if key in node}
     return {
         "type": "object",
         "properties": properties,
         "required": [name for name in properties if name in node.get("required", ())],
         "additionalProperties": False,
-        **sizes,
     }
 
 

@@ -12,6 +12,9 @@ from pipeline.schema.intersect import Schema
 FORMATS = frozenset({"date", "date-time", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"})
 """The string formats that llguidance 1.7 enforces; it refuses a schema that names another."""
 
+MAX_NESTING = 64
+"""Objects and arrays within each other that vLLM allows in the text of a schema."""
+
 
 @lru_cache(maxsize=4096)
 def grammar_error(decoder_schema: str) -> str:
@@ -29,3 +32,25 @@ def enforceable_text(node: Schema) -> Schema:
         if not kept or not grammar_error(json.dumps({"type": "string", **kept})):
             return kept
     return {}
+
+
+def nesting(decoder_schema: str) -> int:
+    """Count the objects and arrays that stand within each other at the deepest place of a JSON text."""
+    levels, depth = [json.loads(decoder_schema)], 0
+    while levels:
+        containers = [value for value in levels if isinstance(value, dict | list)]
+        levels = [part for value in containers for part in (value.values() if isinstance(value, dict) else value)]
+        depth += bool(containers)
+    return depth
+
+
+def require_all(decoder_schema: str) -> str:
+    """Give the decoder form with every property required."""
+
+    def required(node: Schema) -> Schema:
+        if isinstance(node.get("properties"), dict) and node.get("type") == "object":
+            return {**node, "required": [*node["properties"]]}
+        return node
+
+    whole: str = json.dumps(json.loads(decoder_schema, object_hook=required))
+    return whole

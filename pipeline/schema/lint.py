@@ -119,6 +119,8 @@ def _judge(keyword: str, schema: Schema) -> tuple[Level, str] | None:
             return _format(schema)
         case "pattern" if "pattern" not in enforceable_text(schema):
             return Level.VALIDATOR_ONLY, "the grammar knows no such pattern; an answer that breaks it is rejected"
+        case "minProperties" | "maxProperties" if schema.get("properties"):
+            return _AFTERWARDS
         case "additionalProperties" | "patternProperties" if schema.get("properties") and schema[keyword] is not False:
             return Level.NOTE, "the object has columns for its properties only: others are neither written nor accepted"
         case _:

@@ -14,7 +14,7 @@ from jsonschema.protocols import Validator
 from pipeline.errors import SchemaError
 from pipeline.schema.columns import Column, build_columns
 from pipeline.schema.decoder import build_decoder_schema
-from pipeline.schema.grammar import grammar_error
+from pipeline.schema.grammar import MAX_NESTING, grammar_error, nesting, require_all
 from pipeline.schema.intersect import Schema
 from pipeline.schema.lint import Finding, lint
 from pipeline.schema.longest import longest_answer_bytes
@@ -73,9 +73,7 @@ def _build(path: Path, text: str, max_tokens: int) -> Contract:
     _check_top(normal)
     _check_required(normal, "")
     decoder_schema = build_decoder_schema(normal, max_tokens)
-    refused = grammar_error(decoder_schema)
-    if refused:
-        raise SchemaError(f"no grammar can be built from it: {_shorten(refused)}. Change the constraint it names")
+    _check_grammar(decoder_schema)
     longest_bytes = longest_answer_bytes(decoder_schema)
     return Contract(
         name=path.stem,
@@ -164,6 +162,18 @@ def _check_required(node: Schema, pointer: str) -> None:
     for keyword in ("items", "additionalProperties"):
         if keyword in node:
             _check_required(node[keyword], child(pointer, keyword))
+
+
+def _check_grammar(decoder_schema: str) -> None:
+    """Build the grammar, also with every property required: llguidance drops an optional one that no value fits."""
+    depth = nesting(decoder_schema)
+    if depth > MAX_NESTING:
+        raise SchemaError(
+            f"its decoder form is nested {depth} levels deep, vLLM takes {MAX_NESTING}; flatten the schema"
+        )
+    refused = grammar_error(decoder_schema) or grammar_error(require_all(decoder_schema))
+    if refused:
+        raise SchemaError(f"no grammar can be built from it: {_shorten(refused)}. Change the constraint it names")
 
 
 def _in_words(normal: Schema) -> str:

@@ -62,6 +62,8 @@ class _Longest:
                 return self._object(node)
             case "integer" | "number":
                 return self._number(node)
+            case "null":
+                return len("null")
             case _:
                 return len("false")
 
@@ -73,7 +75,7 @@ class _Longest:
             return max(digits, len("-0"))
         if "multipleOf" not in node:
             return self._endless
-        return float(digits + 1 + n_decimals(node["multipleOf"])) + len("0")
+        return float(digits + 1 + n_decimals(node["multipleOf"]))
 
     def _array(self, node: Schema) -> float:
         first = [self.of(part) for part in node.get("prefixItems", ())]

@@ -20,7 +20,13 @@ from pipeline.schema.pointer import child, follow
 MAX_NODES = 20_000
 """Most nodes of a normal form; a schema whose references multiply beyond this is refused."""
 MAX_DEPTH = 60
-"""Deepest nesting; vLLM refuses schemas nested deeper than 64 levels."""
+"""Deepest nesting of objects."""
+_RANGES = (
+    ("minLength", "maxLength"),
+    ("minItems", "maxItems"),
+    ("minProperties", "maxProperties"),
+    ("minimum", "maximum"),
+)
 
 KEYWORDS: dict[str, tuple[str, ...]] = {
     "object": (
@@ -120,6 +126,12 @@ class _Normaliser:
 
     def _typed(self, name: str, schema: Schema, pointer: str, open_refs: tuple[str, ...]) -> Schema:
         node: Schema = {"type": name}
+        for least, most in _RANGES:
+            if {least, most} <= {*KEYWORDS[name]} & schema.keys() and schema[least] > schema[most]:
+                raise SchemaError(
+                    f"at {pointer or '/'}: {least} is {schema[least]} and {most} is {schema[most]}: no value fits; "
+                    "correct one of them"
+                )
         for keyword in KEYWORDS[name]:
             if keyword not in schema:
                 continue

@@ -1,0 +1,191 @@
+import json
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.answers.record import Invalid, Record
+from pipeline.answers.validate import parse_answer, validate
+from pipeline.engines.engine import FinishReason, Generation
+from pipeline.errors import RejectCode
+from pipeline.prompts.prompt import Prompt
+from pipeline.schema.load import Contract
+
+PROPERTIES: dict[str, Any] = {
+    "title": {"type": ["string", "null"], "maxLength": 40},
+    "signed": {"type": "string", "format": "date"},
+    "price": {"type": "number", "minimum": 0, "multipleOf": 0.01},
+    "count": {"type": "integer"},
+    "ratio": {"type": "number"},
+    "tags": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+    "free": {},
+}
+PROMPT = Prompt("p1", "doc", 3, "contracts", [1, 2], 256, "{}")
+
+
+@pytest.fixture(scope="session")
+def contract(contract_of: Callable[..., Contract]) -> Contract:
+    return contract_of(PROPERTIES, required=["title"])
+
+
+def rejected(text: str, contract: Contract) -> Invalid:
+    found = parse_answer(text, contract)
+    assert isinstance(found, Invalid), found
+    assert len(found.detail) < 600
+    return found
+
+
+def test_a_good_answer_becomes_a_record(contract: Contract) -> None:
+    text = '{"title": "é", "signed": "2024-02-29", "price": 1.15, "count": 7, "ratio": 1e3, "free": {"a": [null]}}'
+    record = validate(Generation("p1", text, FinishReason.STOP), PROMPT, contract)
+    assert record == Record(
+        doc_id="doc",
+        chunk_index=3,
+        task="contracts",
+        values={
+            "title": "é",
+            "signed": "2024-02-29",
+            "price": Decimal("1.15"),
+            "count": 7,
+            "ratio": Decimal(1000),
+            "free": {"a": [None]},
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        (FinishReason.LENGTH, RejectCode.TRUNCATED),
+        (FinishReason.REFUSED, RejectCode.ENGINE_REFUSED),
+        (FinishReason.FAILED, RejectCode.ENGINE_FAILED),
+        (FinishReason.TIMEOUT, RejectCode.ENGINE_TIMEOUT),
+    ],
+)
+def test_only_a_generation_that_stopped_is_read(contract: Contract, reason: FinishReason, code: RejectCode) -> None:
+    found = validate(Generation("p1", '{"title": "good"}', reason, error="it broke"), PROMPT, contract)
+    assert isinstance(found, Invalid)
+    assert found.code is code
+    assert ("it broke" in found.detail) is (reason is not FinishReason.LENGTH)
+
+
+def test_every_finish_reason_has_an_outcome(contract: Contract) -> None:
+    for reason in FinishReason:
+        assert isinstance(validate(Generation("p1", '{"title": null}', reason), PROMPT, contract), Record | Invalid)
+
+
+def test_a_generation_of_another_prompt_is_a_bug(contract: Contract) -> None:
+    with pytest.raises(ValueError, match="'p2' was given for prompt 'p1'"):
+        validate(Generation("p2", "{}", FinishReason.STOP), PROMPT, contract)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "found nothing"),
+        (" \n ", "found nothing"),
+        ("I cannot answer", "at character 0, found 'I cannot answer'"),
+        ('{"title": "a"', "at character 13"),
+        ('{"title": "a"} and so on', "Extra data at character 15"),
+        ('```json\n{"title": "a"}\n```', "at character 0"),
+        ('{"title": NaN}', "NaN is not JSON"),
+        ('{"title": -Infinity}', "-Infinity is not JSON"),
+        ('{"title": "a", "title": "b"}', "the key 'title' stands twice"),
+        ('{"title": "a", "free": {"x": 1, "x": 1}}', "the key 'x' stands twice"),
+        ('{"title": "\\ud800"}', "surrogates not allowed"),
+        ('{"title": "a", "ratio": 1e999}', "beyond the range of a double"),
+        ('{"title": "a", "count": ' + "9" * 5000 + "}", "beyond the range of a double"),
+        ('{"title": "a\nb"}', "control character"),
+        ("[" * 100_000, "recursion"),
+        ('{"title": "a", "free": ' + "[" * 5000 + "]" * 5000 + "}", "recursion"),
+    ],
+)
+def test_what_is_not_json(contract: Contract, text: str, sentence: str) -> None:
+    found = rejected(text, contract)
+    assert found.code is RejectCode.INVALID_JSON
+    assert sentence in found.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[]", 'at /: found [], expected type "object"'),
+        ("null", "at /: found null"),
+        ("{}", "at /: 'title' is a required property"),
+        ('{"title": 5}', 'at /title: found 5, expected type ["string", "null"]'),
+        ('{"title": "' + "a" * 5000 + '"}', "aaa..., expected maxLength 40"),
+        ('{"title": "a", "signed": "2023-02-29"}', 'at /signed: found "2023-02-29", expected format "date"'),
+        ('{"title": "a", "signed": ""}', 'expected format "date"'),
+        ('{"title": "a", "price": 1.155}', "at /price: found 1.155, expected multipleOf 0.01"),
+        ('{"title": "a", "price": -1}', "expected minimum 0"),
+        ('{"title": "a", "count": 1.5}', 'expected type "integer"'),
+        ('{"title": "a", "count": true}', 'expected type "integer"'),
+        ('{"title": "a", "count": 9223372036854775808}', "more than 64 bits"),
+        ('{"title": "a", "tags": ["x", "x"]}', "expected uniqueItems true"),
+        ('{"title": "a", "tags": ["x", 1]}', "at /tags/1: found 1"),
+        ('{"title": "a", "other": 1}', "at /other: found 1, expected nothing: the schema names no such property"),
+    ],
+)
+def test_what_breaks_the_schema(contract: Contract, text: str, sentence: str) -> None:
+    found = rejected(text, contract)
+    assert found.code is RejectCode.SCHEMA_VIOLATION
+    assert sentence in found.detail
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"title": "a", "count": 7.0}',
+        '{"title": "a", "count": 7e0}',
+        '{"title": "a", "price": 0.07}',
+        '{"title": "a", "price": 1.10}',
+        '{"title": "a", "price": 1e2}',
+        '{"title": "\\ud83d\\ude00"}',
+        ' {"title":\n"a"}\n',
+    ],
+)
+def test_what_is_fine(contract: Contract, text: str) -> None:
+    assert isinstance(parse_answer(text, contract), dict)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("date", "2024-02-29", "2023-02-29"),
+        ("date-time", "2024-01-01T10:00:00Z", "2024-01-01T10:00:00"),
+        ("time", "10:00:00Z", "10:00"),
+        ("duration", "P1Y", "1 year"),
+        ("email", "a@b.example", "a.example"),
+        ("uri", "https://b.example/c", "not a uri"),
+        ("uuid", "6fa459ea-ee8a-3ca4-894e-db77e160355e", "6fa459ea"),
+        ("ipv4", "192.0.2.1", "192.0.2.256"),
+        ("hostname", "b.example", "-b-"),
+    ],
+)
+def test_formats_are_asserted(contract_of: Callable[..., Contract], name: str, good: str, bad: str) -> None:
+    contract = contract_of({"a": {"type": "string", "format": name}})
+    assert isinstance(parse_answer(json.dumps({"a": good}), contract), dict)
+    assert rejected(json.dumps({"a": bad}), contract).code is RejectCode.SCHEMA_VIOLATION
+
+
+@given(cents=st.integers(0, 10**15))
+def test_every_amount_in_cents_is_a_multiple_of_a_cent(contract: Contract, cents: int) -> None:
+    text = f'{{"title": null, "price": {cents // 100}.{cents % 100:02}}}'
+    assert parse_answer(text, contract) == {"title": None, "price": Decimal(cents) / 100}
+
+
+@given(st.text(max_size=60))
+def test_no_text_makes_it_raise(contract: Contract, text: str) -> None:
+    assert isinstance(parse_answer(text, contract), dict | Invalid)
+
+
+def test_an_answer_is_checked_in_a_few_milliseconds(contract: Contract) -> None:
+    text = json.dumps({"title": "a", "tags": [f"tag {i}" for i in range(100)], "signed": "2024-01-01"})
+    began = time.process_time()
+    for _ in range(20):
+        assert isinstance(parse_answer(text, contract), dict)
+    assert (time.process_time() - began) / 20 < 0.05
