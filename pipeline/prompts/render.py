@@ -22,7 +22,6 @@ SYSTEM = "You extract facts from documents. Answer with JSON only. Use null for 
 LEAD = "Document:\n"
 WHOLE_NOTE = "End of the document.\n"
 PART_NOTE = ("This was part ", " of ", " of the document.\n")
-SCHEMA_LEAD = "\nThe JSON Schema of the answer: "
 MIN_BUDGET_TOKENS = 64
 MAX_PART_DIGITS = 8
 """Digits of a part number there is room for: a hundred million chunks would not fit any memory."""
@@ -37,14 +36,14 @@ class Question:
         instructions: What to extract, in the job's words.
         decoder_schema: JSON Schema (text) the grammar enforces.
         max_tokens: Most tokens of an answer.
-        shown_schema: JSON Schema (text) to show the model; None shows none.
+        answer_form: What the answer looks like, in words; see `describe_answer`. Empty: nothing is said.
     """
 
     task: str
     instructions: str
     decoder_schema: str
     max_tokens: int
-    shown_schema: str | None = None
+    answer_form: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,5 +142,4 @@ class PromptMaker:
 
 
 def _question_text(question: Question) -> str:
-    schema = "" if question.shown_schema is None else SCHEMA_LEAD + question.shown_schema
-    return f"\n{question.instructions.strip()}{schema}"
+    return f"\n{question.instructions.strip()}\n{question.answer_form}".rstrip()
