@@ -165,7 +165,7 @@ def _iter_blocks(lines: list[str], start: int, grammar: _Grammar) -> Iterator[_B
 
 def _begins_block(line: str, gathered: list[str], grammar: _Grammar) -> bool:
     """Whether a timing line comes where the words of another block stand."""
-    return (len(gathered) >= 2 or _has_timing(gathered, grammar)) and grammar.breaks(line)
+    return grammar.breaks(line) and (len(gathered) >= 2 or _has_timing(gathered, grammar))
 
 
 def _has_timing(lines: list[str], grammar: _Grammar) -> bool:
@@ -219,7 +219,7 @@ def _is_arrow(line: str) -> bool:
 
 
 def _is_arrow_timing(line: str) -> bool:
-    return _ARROW_TIMING.match(line) is not None
+    return "-->" in line and _ARROW_TIMING.match(line) is not None
 
 
 def _is_comma_timing(line: str) -> bool:

@@ -100,7 +100,7 @@ def _segment(cue: Cue, status: SegmentStatus, span: tuple[int, int], reader: str
         start_ms=cue.start_ms,
         end_ms=cue.end_ms,
         speaker=(clean_text(cue.speaker).strip() or None) if cue.speaker else None,
-        detail=clean_text(cue.problem),
+        detail=clean_text(cue.problem) if cue.problem else "",
     )
 
 

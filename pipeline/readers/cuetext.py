@@ -11,10 +11,10 @@ import re
 
 # <b>, </c.loud>, <v Name>, <lang en>, <00:01:02.000>, and of SRT <font color=...>; never across another "<".
 _TAG = re.compile(
-    r"<(?:(?P<close>/)?(?P<name>c|i|b|u|s|v|ruby|rt|lang|font|em|strong|br)(?P<classes>\.[^\s<>/]*)?"
-    r"(?P<annotation>[ \t\n][^<>]*)?/?|[0-9]{1,5}(?::[0-9]{2}){1,2}[.,][0-9]{3}[ \t]*)>",
-    re.IGNORECASE,
+    r"<(?:(?P<close>/)?(?P<name>[A-Za-z]{1,6})(?:\.[^\s<>/]*)?(?P<annotation>[ \t\n][^<>]*)?/?"
+    r"|[0-9]{1,5}(?::[0-9]{2}){1,2}[.,][0-9]{3}[ \t]*)>"
 )
+_NAMES = frozenset({"", "c", "i", "b", "u", "s", "v", "ruby", "rt", "lang", "font", "em", "strong", "br"})
 # Character references end in ";" here: without it, "AT&TRADE" would change.
 _ESCAPE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
@@ -33,9 +33,11 @@ def split_voices(payload: str) -> list[tuple[str | None, str]]:
     voices: list[tuple[str | None, list[str]]] = [(None, [])]
     position = 0
     for tag in _TAG.finditer(payload):
+        name = (tag["name"] or "").lower()
+        if name not in _NAMES:
+            continue
         voices[-1][1].append(payload[position : tag.start()])
         position = tag.end()
-        name = (tag["name"] or "").lower()
         if name == "br":
             voices[-1][1].append("\n")
         elif name == "v":

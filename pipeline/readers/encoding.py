@@ -18,6 +18,7 @@ from pipeline.readers.document import UnreadableError
 _SAMPLE_BYTES = 1 << 16
 _MAX_NUL_SHARE = 0.001
 _MAX_CONTROL_SHARE = 0.02
+_MAX_ERROR_SHARE = 0.05
 
 # Longest first: the UTF-32 (little endian) mark begins with the UTF-16 one.
 _MARKS = (
@@ -56,6 +57,7 @@ _NON_LATIN = ("gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1251", "koi8_r",
 _MIN_NON_ASCII_SHARE = 0.3
 
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
+_UNCLEAN = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_END = re.compile("\r\r?\n|\r|\x0b|\x0c")
 _CONTROL_BYTES = bytes(set(range(0x20)) - set(b"\t\n\r\x0b\x0c\x1b")) + b"\x7f"
@@ -94,7 +96,7 @@ def decode_text(data: bytes) -> Decoded:
         encoding = _utf8_or_legacy(body)
     raw = body.decode(encoding, errors="replace")
     n_errors = raw.count("\ufffd") - (body.count(b"\xef\xbf\xbd") if encoding == "utf-8" else 0)
-    if n_errors > 0 and n_errors > 0.05 * len(raw):
+    if n_errors > _MAX_ERROR_SHARE * len(raw) + 4:
         raise UnreadableError(
             RejectCode.BAD_ENCODING, f"The file looks like {encoding}, but {n_errors} of {len(raw)} characters are not."
         )
@@ -109,7 +111,7 @@ def decode_text(data: bytes) -> Decoded:
 
 def clean_text(text: str) -> str:
     """Line ends and form feeds become a line feed, C0 controls except tab vanish, lone surrogates become U+FFFD."""
-    return _clean(text)[0]
+    return _clean(text)[0] if _UNCLEAN.search(text) else text
 
 
 def _clean(text: str) -> tuple[str, int]:

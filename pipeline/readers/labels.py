@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pipeline.readers.cues import Cue
 
@@ -114,7 +114,7 @@ def label_cues(cues: Iterable[Cue]) -> Iterator[Cue]:
         if speaker is None or any(_CAPTION_NAME.match(line) for line in cue.text.split("\n")[1:]):
             yield cue
         else:
-            yield replace(cue, speaker=speaker.strip())
+            yield Cue(cue.text, cue.kind, cue.start_ms, cue.end_ms, speaker.strip())
 
 
 def _candidate(index: int, line: str) -> Label | None:
