@@ -13,8 +13,9 @@ from pipeline.engines.choose import open_engine
 from pipeline.engines.engine import Engine
 from pipeline.engines.settings import EngineSettings
 from pipeline.flow.inputs import list_entries
-from pipeline.job import Job
+from pipeline.job import Job, TaskSection
 from pipeline.models import ModelFolder, resolve_model
+from pipeline.prompts.answer_form import describe_answer
 from pipeline.prompts.render import PromptMaker, Question
 from pipeline.prompts.tokenizer import Tokenizer
 from pipeline.prompts.tokenizers import load_tokenizer
@@ -93,9 +94,7 @@ def build_plan(job: Job, limit: int | None = None) -> Plan:
     model = resolve_model(job.model.path, job.project)
     tokenizer = load_tokenizer(job.model.tokenizer, model.path, model.name)
     context_window = min(model.context_window, job.model.context_window or model.context_window)
-    questions = [
-        Question(t.name, t.instructions, contracts[t.name].decoder_schema, job.max_tokens_of(t)) for t in job.tasks
-    ]
+    questions = [_question(task, contracts[task.name]) for task in job.tasks]
     chunking = job.chunking
     maker = PromptMaker(tokenizer, questions, context_window, chunking.max_tokens, chunking.overlap_segments)
     limits = ReadLimits(job.input.read_timeout_s, job.input.read_memory_mb, job.input.n_workers)
@@ -108,6 +107,11 @@ def build_plan(job: Job, limit: int | None = None) -> Plan:
         schemas={task: json.dumps(contract.schema, ensure_ascii=False) for task, contract in contracts.items()},
     )
     return Plan(job, entries, contracts, model, context_window, tokenizer, maker, limits, tables)
+
+
+def _question(task: TaskSection, contract: Contract) -> Question:
+    form = describe_answer(contract.schema)
+    return Question(task.name, task.instructions, contract.decoder_schema, contract.max_tokens, form)
 
 
 def job_fingerprint(job: Job, contracts: Mapping[str, Contract]) -> str:
