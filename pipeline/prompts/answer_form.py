@@ -1,7 +1,8 @@
 """A schema in, a sentence out that tells the model which fields to fill.
 
-The grammar enforces the schema; this only says what the fields mean. A sentence, and not the schema itself: the
-embedded 135M model found 9 of 16 facts in three short documents with it, and 4 of 16 with the JSON Schema.
+The grammar enforces the schema; this only says what the fields mean. A sentence, and not the schema itself: in a small
+trial with the embedded 135M model (16 facts in three short documents, each variant once) a sentence found 9, a list of
+bullets 8, instructions alone 7, the JSON Schema 4. No larger model was tried.
 """
 
 from __future__ import annotations

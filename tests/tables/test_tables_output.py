@@ -82,7 +82,7 @@ def test_the_tables_open_in_pyarrow_pandas_and_duckdb(tmp_path: Path) -> None:
     assert frame.loc[0, "title"] == "Lease"
     assert frame.loc[0, "run"] == "r1"
     query = f"select title, typeof(signed), _uri, run from read_parquet('{folder}/**/*.parquet')"
-    assert duckdb.sql(query).fetchall() == [("Lease", "DATE", "in/ä.pdf", "r1")]
+    assert duckdb.connect().execute(query).fetchall() == [("Lease", "DATE", "in/ä.pdf", "r1")]
     part = pq.ParquetFile(folder / "run=r1" / "part-00000.parquet")
     assert part.schema_arrow.metadata[b"job"] == b"nightly"
     assert part.schema_arrow.metadata[b"run_id"] == b"r1"
