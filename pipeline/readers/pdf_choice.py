@@ -10,8 +10,10 @@ from pipeline.readers.pdf_text import clean_text
 
 _SAME = 0.9
 """From this agreement on, two readings are the same text."""
-_MORE = 1.25
+_MORE = 1.1
 """The second reading has more when it has so many times the visible characters of the first."""
+_MIN_SPLIT_WORDS = 2
+"""One word apart may be the other reading's two words glued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,11 @@ def _fault(first: Reading, second: Reading) -> str:
     n_first, n_second = quality.count_visible(first.text), quality.count_visible(second.text)
     if agreement < _SAME and n_second > _MORE * n_first:
         return f"{first.reader} found {n_first} of {n_second} characters"
-    if agreement >= _SAME and n_lost == 0 and first.doubt:
+    if first.doubt and n_second >= _SAME * n_first:
         return f"{first.reader}: {first.doubt}"
+    n_split = quality.count_split_words(first.text, second.text)
+    if agreement >= _SAME and n_split >= max(_MIN_SPLIT_WORDS, 1 + quality.count_split_words(second.text, first.text)):
+        return f"{first.reader} splits {n_split} words"
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 from pathlib import Path
 
 import pypdfium2
@@ -11,8 +12,9 @@ import pypdfium2.raw as pdfium
 from pipeline.readers.pdf_page import PasswordError, PdfError, password_candidates
 
 _HYPHEN_AT_LINE_END = "\ufffe"
-"""pdfium writes this noncharacter for the hyphen of a word that goes on in the next line."""
+"""pdfium writes this noncharacter for the hyphen, and the line feed, of a word that goes on in the next line."""
 _MAX_FORM_DEPTH = 8
+logging.getLogger("pypdfium2").addHandler(logging.NullHandler())  # else its log goes to standard error
 _ERRORS = (pypdfium2.PdfiumError, OSError, ValueError, ctypes.ArgumentError)
 
 
@@ -33,11 +35,13 @@ class PdfiumFile:
             PdfError: pdfium cannot open it.
         """
         self._document = _open(path, password)
+        self._document.init_forms()
         self.n_pages = len(self._document)
 
     def read_page(self, index: int) -> tuple[str, str]:
         """See `PdfFile`. pdfium expresses no doubts."""
         try:
+            self._flatten(index)
             page = self._document[index]
             try:
                 textpage = page.get_textpage()
@@ -47,7 +51,16 @@ class PdfiumFile:
                 page.close()
         except _ERRORS as error:
             raise PdfError(f"pdfium: {_sentence(error)}") from error
-        return text.replace(_HYPHEN_AT_LINE_END, "-"), ""
+        return text.replace(_HYPHEN_AT_LINE_END, "-\n"), ""
+
+    def _flatten(self, index: int) -> None:
+        """Make what is typed into form fields and notes part of the page (of the open document, not of the file)."""
+        page = self._document[index]
+        try:
+            if pdfium.FPDFPage_GetAnnotCount(page) > 0:
+                pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
+        finally:
+            page.close()
 
     def has_image(self, index: int) -> bool:
         """See `PdfFile`."""

@@ -64,8 +64,10 @@ class PypdfFile:
         """See `PdfFile`. Raises BudgetError when the document's time is used up, now or before."""
         doubts = _Doubts()
         with self._asking(doubts):
-            text = self._reader.pages[index].extract_text(visitor_operand_before=self._check_budget())
-        return text, doubts.first
+            page = self._reader.pages[index]
+            text = page.extract_text(visitor_operand_before=self._check_budget())
+            typed = _has_typed_text(page)
+        return text, "does not read form fields and notes" if typed else doubts.first
 
     def has_image(self, index: int) -> bool:
         """See `PdfFile`."""
@@ -165,6 +167,13 @@ def _decrypt(reader: pypdf.PdfReader, password: str | None) -> bool:
         if any(reader.decrypt(form) for form in forms):
             return True
     return False
+
+
+def _has_typed_text(page: DictionaryObject) -> bool:
+    """True when form fields or typed notes lie on the page: their text is not in the page's content."""
+    notes: Any = page.get("/Annots")
+    kinds = [note.get_object().get("/Subtype") for note in notes.get_object()] if notes is not None else []
+    return "/Widget" in kinds or "/FreeText" in kinds
 
 
 def _shows_image(holder: DictionaryObject, depth: int) -> bool:

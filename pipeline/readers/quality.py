@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 GARBLED_SHARE = 0.3
 """From this share of undecoded characters a page is garbled. Real pages of the proving ground stay below 0.002."""
@@ -70,3 +71,18 @@ def is_doubled(text: str, other: str) -> bool:
     twice = others + others
     n_most = max(counts.total(), twice.total())
     return others.total() > 0 and (counts & twice).total() >= DOUBLED_SHARE * n_most
+
+
+def count_split_words(text: str, other: str) -> int:
+    """How many words of `other` stand in `text` in two pieces, such as "judg ment".
+
+    Only pieces that meet in lower-case letters count, and only when one of them is no word of `other` by itself:
+    elsewhere a missing space ("see,rather") is as likely as one too many.
+    """
+    words, others = text.split(), set(other.split())
+    known = set(words)
+    return sum(
+        left[-1].islower() and right[0].islower() and not {left, right} <= others
+        for left, right in pairwise(words)
+        if left + right in others and left + right not in known
+    )

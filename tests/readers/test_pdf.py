@@ -143,6 +143,17 @@ def test_page_labels_are_the_documents_own(tmp_path: Path) -> None:
     assert [segment.page_label for segment in read_pdf(source(path)).segments] == ["iv"]
 
 
+def test_what_is_typed_into_a_form_is_read(tmp_path: Path) -> None:
+    def form(canvas: Canvas) -> None:
+        canvas.drawString(72, 750, "Name of the tenant:")
+        canvas.acroForm.textfield(name="tenant", value="Maria Gonzalez", x=200, y=745, width=200, height=20)
+
+    document = read_pdf(source(draw(tmp_path / "a.pdf", form, "Second page")))
+    assert "Name of the tenant:" in document.text
+    assert "Maria Gonzalez" in document.text
+    assert [segment.reader for segment in document.segments] == ["pypdfium2", "pypdf"]
+
+
 def test_only_pictures(tmp_path: Path) -> None:
     code, detail = refused(draw(tmp_path / "a.pdf", image_page, lambda canvas: None, scan))
     assert code is RejectCode.IMAGE_ONLY
@@ -323,6 +334,7 @@ WORDS = "The parties agree as follows and each of them signs here."
         (Reading("A", "aa bb cc"), Reading("B", "a b c"), "B", "A has every character twice"),
         (Reading("A", WORDS[:20]), Reading("B", WORDS), "B", "A found 17 of 47 characters"),
         (Reading("A", WORDS, doubt="no such font"), Reading("B", WORDS), "B", "A: no such font"),
+        (Reading("A", WORDS.replace("ee", "e e").replace("ll", "l l")), Reading("B", WORDS), "B", "A splits 2 words"),
         (Reading("A", WORDS, doubt="no such font"), Reading("B", WORDS[:20]), "A", ""),
     ],
 )

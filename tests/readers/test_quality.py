@@ -77,6 +77,13 @@ def test_doubled_text_is_found() -> None:
     assert not quality.is_doubled("", "")
 
 
+def test_words_in_pieces_are_counted() -> None:
+    whole = "the judgment was dismissed, rather late; see Section 1.Party"
+    assert quality.count_split_words("the judg ment was dism issed, rather late; see Section 1. Party", whole) == 2
+    assert quality.count_split_words(whole, whole) == 0
+    assert quality.count_split_words("the one and the other", "the one andthe other and the") == 0, "both are words"
+
+
 def test_presentation_forms_are_counted() -> None:
     assert quality.count_presentation_forms("\ufee3\ufeae\ufea3\ufe92\ufe8e \ufefb") == 6
     assert quality.count_presentation_forms("مرحبا") == 0
