@@ -33,6 +33,10 @@ LIST_LENGTHS = (128, 64, 32)
 """Items that an unbounded list or map may have: the first that fits, else the last."""
 KEY_LENGTH = 64
 """Characters of a map's key."""
+MOST_ITEMS = 10_000
+"""Bounds of lists and maps beyond this are cut to it: the memory llguidance takes grows with them."""
+MOST_CHARACTERS = 1_000_000
+"""Bounds of strings beyond this are cut to it."""
 LARGEST = 10**15
 """Numbers without a bound are at most this far from 0: every integer up to here is exact in a double."""
 LARGEST_BOUND = 10**18
@@ -123,7 +127,7 @@ def _string(node: Schema, bounds: Bounds) -> Schema:
     kept = enforceable_text(node)
     default = FORMAT_LENGTHS.get(kept.get("format", ""), max(bounds.length, node.get("minLength", 0)))
     lengths = {"minLength": node["minLength"]} if "minLength" in node else {}
-    return {"type": "string", **lengths, "maxLength": node.get("maxLength", default), **kept}
+    return {"type": "string", **lengths, "maxLength": min(node.get("maxLength", default), MOST_CHARACTERS), **kept}
 
 
 def _number(node: Schema) -> Schema:
@@ -169,6 +173,7 @@ def _array(node: Schema, bounds: Bounds) -> Schema:
         return {"type": "array", "prefixItems": first, "items": False, "minItems": least, "maxItems": len(first)}
     item = node.get("items", {})
     most = 0 if is_never(item) else node.get("maxItems", max(bounds.n_items, node.get("minItems", 0)))
+    most = min(most, MOST_ITEMS)
     least = {"minItems": node["minItems"]} if "minItems" in node else {}
     return {"type": "array", "items": _bounded(item, bounds), **least, "maxItems": most} if most else _empty(node)
 
@@ -192,7 +197,9 @@ def _object(node: Schema, bounds: Bounds) -> Schema:
 def _map(node: Schema, bounds: Bounds) -> Schema:
     extra = node.get("additionalProperties", {})
     patterns = node.get("patternProperties") or ({} if is_never(extra) else {f"^.{{1,{KEY_LENGTH}}}$": extra})
-    most = node.get("maxProperties", max(bounds.n_items, node.get("minProperties", 0)))
+    most = min(node.get("maxProperties", max(bounds.n_items, node.get("minProperties", 0))), MOST_ITEMS)
+    if not most or not patterns:
+        return {"enum": []} if node.get("minProperties", 0) else {"enum": [{}]}
     inner = {key: _bounded(part, bounds) if part else _scalar(bounds) for key, part in patterns.items()}
     sizes = {key: node[key] for key in ("minProperties",) if key in node}
     return {"type": "object", "patternProperties": inner, "additionalProperties": False, **sizes, "maxProperties": most}

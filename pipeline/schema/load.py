@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -99,7 +100,8 @@ def _read(path: Path) -> str:
 
 def _parse(text: str) -> Schema:
     try:
-        schema = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        schema = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        json.dumps(schema, ensure_ascii=False).encode()  # half a surrogate pair cannot be written
     except json.JSONDecodeError as exc:
         raise SchemaError(f"not JSON: line {exc.lineno} column {exc.colno}: {exc.msg}") from exc
     except ValueError as exc:
@@ -126,6 +128,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise SchemaError(f"the key {key!r} stands twice in one object; keep one")
         found[key] = value
     return found
+
+
+def _finite(digits: str) -> float:
+    if math.isinf(float(digits)):
+        raise SchemaError(f"the number {_shorten(digits)} is beyond the range of a double; write a smaller one")
+    return float(digits)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -79,8 +79,10 @@ class _Longest:
 
     def _array(self, node: Schema) -> float:
         first = [self.of(part) for part in node.get("prefixItems", ())]
-        items = first or [self.of(node["items"])] * node["maxItems"]
-        return 2 + sum(items) + 2 * max(0, len(items) - 1)
+        if first:
+            return 2 + sum(first) + 2 * (len(first) - 1)
+        most: int = node["maxItems"]
+        return 2 + most * self.of(node["items"]) + 2 * (most - 1)
 
     def _object(self, node: Schema) -> float:
         if "patternProperties" in node:
@@ -96,7 +98,7 @@ class _Longest:
             key = 2 + BYTES_PER_CHARACTER * float(length) if length.isdecimal() else self._endless
             entries.append(key + 2 + self.of(part))
         most: int = node["maxProperties"]
-        return 2.0 + most * max(entries, default=0) + 2 * max(0, most - 1)
+        return 2.0 + most * max(entries) + 2 * (most - 1)
 
 
 def _written(value: object) -> int:

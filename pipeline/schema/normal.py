@@ -143,7 +143,7 @@ class _Normaliser:
             elif keyword in ("items", "additionalProperties"):
                 node[keyword] = self.node(value, where, open_refs)
             else:
-                node[keyword] = value
+                node[keyword] = int(value) if isinstance(value, float) and value.is_integer() else value
         return _prune(node)
 
 

@@ -20,7 +20,7 @@ def build_validator(text: str) -> Validator:
 
 
 def _is_integer(_: object, value: object) -> bool:
-    whole = isinstance(value, Decimal | float) and value == value // 1
+    whole = isinstance(value, Decimal) and value == value.to_integral_value()
     return whole or (isinstance(value, int) and not isinstance(value, bool))
 
 

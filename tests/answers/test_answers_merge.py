@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.answers.merge import merge_records
@@ -117,6 +117,7 @@ ANSWERS = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(answers=st.lists(ANSWERS, min_size=1, max_size=5), seed=st.integers())
 def test_the_order_of_arrival_does_not_matter(contract: Contract, answers: list[dict[str, Any]], seed: int) -> None:
     arrived = records(*answers)
@@ -124,6 +125,7 @@ def test_the_order_of_arrival_does_not_matter(contract: Contract, answers: list[
     assert repr(merge_records(arrived, contract)) == repr(merge_records(records(*answers), contract))
 
 
+@settings(deadline=None)
 @given(answers=st.lists(ANSWERS, min_size=1, max_size=5))
 def test_merging_again_changes_nothing(contract: Contract, answers: list[dict[str, Any]]) -> None:
     once = merged(contract, *answers)
@@ -132,6 +134,7 @@ def test_merging_again_changes_nothing(contract: Contract, answers: list[dict[st
     assert repr(merged(contract, *answers, *answers)) == repr(once)
 
 
+@settings(deadline=None)
 @given(answers=st.lists(ANSWERS, min_size=1, max_size=5))
 def test_no_list_item_is_lost_and_none_is_made_up(contract: Contract, answers: list[dict[str, Any]]) -> None:
     items = merged(contract, *answers)["items"]
@@ -140,6 +143,7 @@ def test_no_list_item_is_lost_and_none_is_made_up(contract: Contract, answers: l
     assert all(item in given_items for item in items)
 
 
+@settings(deadline=None)
 @given(answers=st.lists(ANSWERS, min_size=1, max_size=5))
 def test_every_merged_row_fits_its_table(contract: Contract, answers: list[dict[str, Any]]) -> None:
     assert to_arrow([merged(contract, *answers)], contract.columns).num_rows == 1

@@ -289,6 +289,7 @@ def test_odd_values_that_do_fit(everything: Contract, name: str, value: Any, exp
     assert convert_row({name: value}, everything.columns)[name] == expected
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

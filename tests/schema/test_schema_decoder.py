@@ -61,6 +61,17 @@ def node(contract: Contract) -> dict[str, Any]:
             [[], [True] * 129],
         ),
         ({"type": "array", "items": False}, [[]], [[1]]),
+        ({"type": "array", "items": {"type": "number"}, "maxItems": 0}, [[]], [[1]]),
+        ({"type": "array", "items": {"type": "null"}, "maxItems": 10**9}, [[], [None] * 300], [[1]]),
+        ({"type": "object", "additionalProperties": {"type": "number"}, "maxProperties": 0}, [{}], [{"a": 1}]),
+        (
+            {"type": "object", "additionalProperties": {"type": "null"}, "maxProperties": 10**9},
+            [{"a": None}],
+            [{"a": 1}],
+        ),
+        ({"type": "string", "maxLength": 10**30}, ["a" * 5000], [1]),
+        ({"type": "string", "minLength": 1.0, "maxLength": 2.0}, ["a"], ["", "abc"]),
+        ({"type": "number", "minimum": -1e308, "maximum": 1e308}, [0, -(10**18)], [-(10**18) - 1]),
         (
             {"type": "array", "prefixItems": [{"type": "boolean"}, {"type": "null"}]},
             [[True, None], []],
