@@ -21,7 +21,7 @@ from pypdf.generic import DictionaryObject
 from pipeline.readers.pdf_page import BudgetError, PasswordError, PdfError, password_candidates
 
 MAX_TOKENS_PER_PAGE = 500_000
-"""Operators and operands of one page. pypdf parses about 250,000 a second; a dense page of text has some 20,000."""
+"""Operators and operands of one page. pypdf takes 4 s for so many; a dense page of tables has 26,000."""
 _LIMITS: dict[str, Any] = {"stream_parsing_work_maximum_count": MAX_TOKENS_PER_PAGE}
 _MAX_FORM_DEPTH = 8
 
