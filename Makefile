@@ -13,7 +13,7 @@ help:  ## show the targets
 
 setup: $(READY)  ## create .venv with everything this machine needs (vLLM for its GPU, or for its CPU)
 
-$(READY): requirements/install.py requirements/cpu.txt requirements/gpu.txt requirements/dev.txt pyproject.toml
+$(READY): requirements/install.py requirements/cpu.txt requirements/gpu.txt requirements/dev.txt
 	@$(PYTHON) requirements/install.py $(VENV)
 
 check: $(READY)  ## format, lint, types, import contracts, sizes; changes nothing

@@ -5,12 +5,12 @@ import hashlib
 import json
 import logging
 import warnings
-import zlib
 from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
 
 import pytest
+from made_pdf import garbled_pdf, raw_pdf
 from PIL import Image
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
@@ -54,32 +54,6 @@ def image_page(canvas: Canvas) -> None:
     from reportlab.lib.utils import ImageReader
 
     canvas.drawImage(ImageReader(Image.new("RGB", (20, 20), "red")), 0, 0, 500, 700)
-
-
-def raw_pdf(
-    content: bytes, *, n_pages: str = "1", kids: str = "[3 0 R]", catalog: str = "", font: str = "", cmap: bytes = b""
-) -> bytes:
-    """A one-page PDF with this content stream, compressed."""
-    objects = [
-        f"<< /Type /Catalog /Pages 2 0 R {catalog} >>".encode(),
-        f"<< /Type /Pages /Kids {kids} /Count {n_pages} >>".encode(),
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R "
-        b"/Resources << /Font << /F1 5 0 R >> >> >>",
-        stream(content),
-        f"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica {font} >>".encode(),
-        stream(cmap),
-    ]
-    pdf = b"%PDF-1.4\n"
-    references = b"xref\n0 7\n0000000000 65535 f \n"
-    for number, body in enumerate(objects, 1):
-        references += b"%010d 00000 n \n" % len(pdf)
-        pdf += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    return pdf + references + b"trailer\n<< /Root 1 0 R /Size 7 >>\nstartxref\n%d\n%%%%EOF\n" % len(pdf)
-
-
-def stream(content: bytes) -> bytes:
-    packed = zlib.compress(content)
-    return b"<< /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream" % (len(packed), packed)
 
 
 def write(path: Path, content: bytes) -> Path:
@@ -169,13 +143,7 @@ def test_no_pages(tmp_path: Path) -> None:
 
 
 def test_garbled_everywhere(tmp_path: Path) -> None:
-    """A text layer whose map to Unicode gives private characters."""
-    cmap = (
-        b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap 1 begincodespacerange <00> <FF> "
-        b"endcodespacerange 1 beginbfrange <00> <FF> <E000> endbfrange endcmap end end"
-    )
-    pdf = raw_pdf(b"BT /F1 12 Tf 72 700 Td (Nobody can read this) Tj ET", font="/ToUnicode 6 0 R", cmap=cmap)
-    assert refused(write(tmp_path / "a.pdf", pdf)) == (
+    assert refused(write(tmp_path / "a.pdf", garbled_pdf())) == (
         RejectCode.GARBLED_TEXT,
         "No page of 1 has usable text (1 garbled).",
     )
