@@ -1,4 +1,4 @@
-"""A tiny random model with a context of 131,072 positions, for tests of the plumbing; its answers are grammatical noise.
+"""A tiny random model with a context of 131,072 positions for tests of the plumbing; its answers are noise.
 
 Its tokenizer is a real model's, so prompts, chat template and grammar behave as with that one.
 """

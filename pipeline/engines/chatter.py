@@ -29,7 +29,10 @@ _HEAD_BYTES = 16 << 20
 def write_logging_config(log_path: Path, folder: Path) -> Path:
     """Write a `logging.config.dictConfig` file that sends the engine's loggers, in any process, to the log file."""
     handlers = {"file": {"class": "logging.FileHandler", "filename": str(log_path), "formatter": "plain"}}
-    loggers = {name: {"handlers": ["file"], "level": "INFO", "propagate": False} for name in _LOGGERS}
+    loggers = {
+        name: {"handlers": ["file"], "level": "INFO" if name == "vllm" else "WARNING", "propagate": False}
+        for name in _LOGGERS
+    }
     content = {
         "version": 1,
         "disable_existing_loggers": False,

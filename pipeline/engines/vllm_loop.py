@@ -12,6 +12,7 @@ import gc
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -99,21 +100,23 @@ class VllmLoop:
                 cause = chatter.find_first_error(self._settings.log_path, self._log_offset)
                 what = f"vLLM cannot load {self._settings.model_name}"
                 self.ready.set_exception(self.explain(what, cause, _say(exc)))
-        # vLLM's finalizers fail, and say so, when the interpreter ends before them.
-        gc.collect()
+        finally:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)  # vLLM leaves sockets for its finalizers to close
+                self._llm = None
+                gc.collect()  # its finalizers run now, see _start_vllm
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self._llm = self._load()
+        self._load()
         self.ready.set_result(self._read_facts())
         await self._stop.wait()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._llm.shutdown()
-        self._llm = None
 
-    def _load(self) -> _Untyped:
+    def _load(self) -> None:
         """Import vLLM and start it, with all it says in the log; blocks for seconds to minutes."""
         log_path = self._settings.log_path
         set_environment(self._settings)
@@ -128,13 +131,14 @@ class VllmLoop:
             stack.enter_context(_environment("VLLM_LOGGING_CONFIG_PATH", str(config)))
             stack.enter_context(chatter.warnings_write_to(log))
             stack.enter_context(chatter.children_write_to(log, self._note_birth))
-            llm = self._start_vllm()
+            self._start_vllm()
         for child in list(self._born):
             for descendant in psutil.Process(child).children(recursive=True):
                 self._adopt(descendant.pid)
-        return llm
 
-    def _start_vllm(self) -> _Untyped:
+    def _start_vllm(self) -> None:
+        # No local variable may hold the engine: some library keeps this frame, and vLLM's finalizer fails, and says so,
+        # when only the end of the interpreter frees it.
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM
@@ -163,7 +167,7 @@ class VllmLoop:
             self._seed = self._settings.seed
         if self._stopping:
             raise EngineError("the engine was closed while it started")
-        return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments), stat_loggers=[lambda *_: Pulse()])
+        self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments), stat_loggers=[lambda *_: Pulse()])
 
     def _read_facts(self) -> dict[str, str]:
         from vllm.platforms import current_platform

@@ -15,7 +15,7 @@ from importlib import metadata
 
 import psutil
 
-from pipeline.engines.engine import Generation
+from pipeline.engines.engine import FinishReason, Generation
 from pipeline.engines.reaper import Reaper, kill_trees
 from pipeline.engines.settings import EngineSettings
 from pipeline.engines.vllm_loop import VllmLoop
@@ -109,7 +109,8 @@ class _Session:
         self._children: list[psutil.Process] = []
         self._death: EngineError | None = None
         self._closing = False
-        self._last_submit = time.monotonic()
+        self._busy_since = time.monotonic()
+        self._timed_out = False
         self._reaper = Reaper()
         self.loop = VllmLoop(settings, self._results.put, self._adopt)
         self._thread = threading.Thread(target=self.loop.run, name="vllm", daemon=True)
@@ -121,8 +122,8 @@ class _Session:
     def submit(self, prompt: Prompt) -> None:
         if prompt.prompt_id in self._in_flight:
             raise ValueError(f"prompt {prompt.prompt_id!r} is in flight already")
-        if not self._in_flight:
-            self._last_submit = time.monotonic()
+        if not self._in_flight and not self._in_doubt():
+            self._busy_since = time.monotonic()
         self._in_flight.add(prompt.prompt_id)
         self.loop.submit(prompt)
 
@@ -157,18 +158,24 @@ class _Session:
                 else:
                     generations.append(item)
                     self._in_flight.discard(item.prompt_id)
+                    self._timed_out = item.finish_reason is FinishReason.TIMEOUT
                 item = self._results.get_nowait()
         return generations
 
     def _check_life(self) -> None:
-        silent_s = time.monotonic() - max(self.loop.last_step, self._last_submit)
+        silent_s = time.monotonic() - max(self.loop.last_step, self._busy_since)
+        waiting = self._in_flight or self._in_doubt()
         if self._death is None and (not self._thread.is_alive() or self.loop.is_dead):
             self._death = self.loop.explain("vLLM died")
-        elif self._death is None and self._in_flight and silent_s > self._settings.stall_timeout_s:
+        elif self._death is None and waiting and silent_s > self._settings.stall_timeout_s:
             self._death = self.loop.explain(f"vLLM has made no step for {silent_s:.0f} s and was ended")
         if self._death is not None:
             kill_trees(self._children)
             raise self._death
+
+    def _in_doubt(self) -> bool:
+        """A prompt timed out and vLLM made no step for it: slow or hung? The clock goes on until that is known."""
+        return self._timed_out and self.loop.last_step < self._busy_since
 
     def _adopt(self, pid: int) -> None:
         """Remember a process of vLLM's for the day it must be ended. Called on vLLM's thread."""
