@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -46,8 +47,14 @@ def _options(
     """Turn long documents into typed rows, with vLLM, offline."""
 
 
+class _InterruptedError(BaseException):
+    """Somebody asked the run to end. Not KeyboardInterrupt, which the command line library takes for itself."""
+
+
 def main() -> NoReturn:
     """Run the command line and end the process with the exit code that tells the truth."""
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except PipelineError as error:
@@ -56,13 +63,18 @@ def main() -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing left to say
         sys.exit(0)
-    except KeyboardInterrupt:
+    except _InterruptedError:
         print("interrupted: nothing of this run was committed", file=sys.stderr)
         sys.exit(130)
     except Exception as error:  # noqa: BLE001  the last line of defence: a sentence here, the traceback in a file
         print(f"error: a bug in pipeline {__version__}: {_crash_report(error)}", file=sys.stderr)
         sys.exit(PipelineError.exit_code)
     sys.exit(0)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    """Ctrl-C and a scheduler's SIGTERM end a run in the same way: children stopped, nothing half-written."""
+    raise _InterruptedError
 
 
 def _crash_report(error: Exception) -> str:

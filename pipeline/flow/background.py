@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -14,18 +14,24 @@ _STOP_CHECK_S = 0.2
 
 
 class Background(Generic[T]):
-    """Runs `items` in a thread. Use it as a context manager: leaving it closes the iterator and joins the thread.
+    """Runs an iterator in a thread. Use it as a context manager: leaving it ends the iterator and joins the thread.
 
     Attributes:
         exhausted: True once every item was polled.
     """
 
-    def __init__(self, items: Generator[T], ahead: int) -> None:
-        """Run at most `ahead` items ahead of whoever polls."""
+    def __init__(self, start: Callable[[Callable[[], bool]], Generator[T]], ahead: int) -> None:
+        """Run at most `ahead` items ahead of whoever polls.
+
+        Args:
+            start: Gives the iterator. It is handed a function that says whether nobody wants its items any more, to
+                ask wherever it waits for long.
+            ahead: At least 1.
+        """
         self.exhausted = False
-        self._items = items
-        self._queue: queue.Queue[T | BaseException | None] = queue.Queue(maxsize=ahead)
         self._stopped = threading.Event()
+        self._items = start(self._stopped.is_set)
+        self._queue: queue.Queue[T | BaseException | None] = queue.Queue(maxsize=ahead)
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
 
     def __enter__(self) -> Self:

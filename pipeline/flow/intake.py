@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline.errors import Reject
@@ -35,13 +35,16 @@ class ReadyDocument:
         return sum(len(chunk.token_ids) - chunk.n_repeated_tokens for chunk in self.chunks)
 
 
-def iter_ready(entries: Iterable[Entry], limits: ReadLimits, maker: PromptMaker) -> Generator[ReadyDocument | Reject]:
+def iter_ready(
+    entries: Iterable[Entry], limits: ReadLimits, maker: PromptMaker, stopped: Callable[[], bool] = lambda: False
+) -> Generator[ReadyDocument | Reject]:
     """Read and cut every entry, in child processes, in the order in which they are done.
 
-    Each entry comes out exactly once: as a document, or as the reject that says why not.
+    Each entry comes out exactly once: as a document, or as the reject that says why not. `stopped` as in
+    `iter_documents`.
     """
     lost: deque[Reject] = deque()
-    for source, read in iter_documents(_iter_sources(entries, lost), limits, read_source):
+    for source, read in iter_documents(_iter_sources(entries, lost), limits, read_source, stopped):
         while lost:
             yield lost.popleft()
         yield read if isinstance(read, Reject) else ReadyDocument(source, read, maker.cut(read))

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from pipeline.answers.merge import merge_records
@@ -83,7 +84,7 @@ def run_job(plan: Plan, run_id: str, watcher: Watcher) -> tuple[dict[str, object
         for sentence in output.recovered:
             watcher.say(sentence)
         engine = held.enter_context(closing(plan.open_engine(_log_path(output))))
-        ready = iter_ready(plan.entries, plan.read_limits, plan.maker)
+        ready = partial(iter_ready, plan.entries, plan.read_limits, plan.maker)
         intake = held.enter_context(Background(ready, _READ_AHEAD_DOCUMENTS))
         run = LocalRun(plan, engine, intake, output, watcher)
         run.go()

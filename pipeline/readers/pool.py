@@ -33,6 +33,7 @@ Read = Callable[[Source], Document | Reject]
 
 MIN_MEMORY_MB = 128
 """A child with both PDF libraries loaded has 29 MiB of private data before it reads anything."""
+_WAIT_S = 0.5
 DOCUMENTS_PER_CHILD = 200
 """A child is replaced after so many documents, so that what a library leaks stays small. A start costs 0.33 s
 of processor time."""
@@ -71,7 +72,7 @@ class ReadLimits:
 
 
 def iter_documents(
-    sources: Iterable[Source], limits: ReadLimits, read: Read
+    sources: Iterable[Source], limits: ReadLimits, read: Read, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[tuple[Source, Document | Reject]]:
     """Read sources in child processes.
 
@@ -79,6 +80,8 @@ def iter_documents(
         sources: Taken one by one, only when a child is free: at most two a child are in the parent's hands.
         limits: Time, memory, number of children.
         read: Gives the Document or says why there is none.
+        stopped: Asked twice a second at least; once it says yes, the children are ended and nothing more comes. For
+            an iteration that runs in a thread, which cannot be closed from outside while it waits.
 
     Yields:
         (source, result) as they finish, in any order, each source exactly once. The result is a Reject READ_TIMEOUT,
@@ -92,7 +95,7 @@ def iter_documents(
     children: list[_Child] = []
     finished: deque[tuple[Source, Document | Reject]] = deque()
     try:
-        while True:
+        while not stopped():
             children = [child for child in children if not child.ended]
             _hand_out(waiting, children, n_workers, limits, read)
             busy = [child for child in children if child.source is not None]
@@ -127,9 +130,9 @@ def _hand_out(
 
 
 def _collect(busy: list[_Child], limits: ReadLimits, *, block: bool) -> Iterator[tuple[Source, Document | Reject]]:
-    """What is ready now; waits for the first if `block`."""
+    """What is ready now; waits a moment for the first if `block`."""
     by_connection: dict[object, _Child] = {child.connection: child for child in busy}
-    for connection in wait(list(by_connection), timeout=None if block else 0):  # type: ignore[arg-type]
+    for connection in wait(list(by_connection), timeout=_WAIT_S if block else 0):  # type: ignore[arg-type]
         child = by_connection[connection]
         source = child.source
         result = child.take(limits)

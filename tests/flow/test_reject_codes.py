@@ -146,11 +146,11 @@ def test_a_document_over_the_memory_limit(long_read: Path) -> None:
 def test_a_reader_that_is_killed(long_read: Path) -> None:
     command = [sys.executable, "-m", "pipeline", "run", str(long_read / "nightly.toml"), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
-        child = None
-        while child is None and running.poll() is None:
+        readers: list[psutil.Process] = []
+        while not readers and running.poll() is None:
+            time.sleep(0.05)
             readers = [p for p in psutil.Process(running.pid).children() if p.cpu_times().user > 1.0]
-            child = readers[0] if readers else time.sleep(0.05)
-        assert child is not None
+        child = readers[0]
         os.kill(child.pid, signal.SIGKILL)
         out, _ = running.communicate(timeout=120)
     assert running.returncode == 0
