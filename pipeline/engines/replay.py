@@ -159,7 +159,10 @@ def _sampling(settings: EngineSettings) -> dict[str, Any]:
 def _load_recording(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     fields = {field.name for field in dataclasses.fields(Generation)} - {"prompt_id"}
     try:
-        header, *entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        # Not splitlines: an answer may hold U+2028, a line's end to it but not to JSONL.
+        header, *entries = [
+            json.loads(line) for line in path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        ]
         generations = {entry.pop("key"): entry for entry in entries}
         if header["format"] != _FORMAT or any(entry.keys() != fields for entry in generations.values()):
             raise ValueError(f"not in the format {_FORMAT}")

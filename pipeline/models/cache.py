@@ -61,6 +61,8 @@ def is_intact(folder: Path, *, recheck: bool = False) -> bool:
     """True when every file that the manifest names is there with its size and, unless vouched for, its checksum."""
     try:
         manifest = json.loads((folder / _MANIFEST).read_bytes())
+        if not manifest:
+            return False
         found = {name: _stat(folder / name) for name in manifest}
         if any(found[name][0] != entry["size"] for name, entry in manifest.items()):
             return False
@@ -72,7 +74,7 @@ def is_intact(folder: Path, *, recheck: bool = False) -> bool:
         return False
     with contextlib.suppress(OSError):  # a read-only cache stays usable: it is checked by content each time
         (folder / _STAMP).write_text(json.dumps(found), encoding="utf-8")
-    return bool(manifest)
+    return True
 
 
 def _build_and_publish(folder: Path, build: Callable[[Path], None]) -> None:

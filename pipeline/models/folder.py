@@ -122,11 +122,10 @@ def _build_identity(path: Path, weights: list[Path]) -> str:
 
 def _sample(file: Path) -> bytes:
     """Evenly spaced blocks of a file, the first and the last among them: weights of 100 GB are not read whole."""
-    size = file.stat().st_size
-    step = max(1, (size - _SAMPLE_BYTES) // (_SAMPLES_PER_FILE - 1))
+    last = max(0, file.stat().st_size - _SAMPLE_BYTES)
     digest = hashlib.sha256()
     with file.open("rb") as stream:
-        for position in range(0, max(1, size), step):
-            stream.seek(position)
+        for index in range(_SAMPLES_PER_FILE):
+            stream.seek(last * index // (_SAMPLES_PER_FILE - 1))
             digest.update(stream.read(_SAMPLE_BYTES))
     return digest.digest()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tiny import make_tiny_model  # type: ignore[import-not-found]  # pytest puts its folder on the path
+from tiny import make_tiny_model
 
 from pipeline.engines.engine import Engine, Generation
 from pipeline.engines.settings import EngineSettings
