@@ -37,8 +37,8 @@ demo: $(READY)  ## turn the sample documents into tables with the embedded model
 corpus: $(READY)  ## run the contracts and meetings jobs over real documents in CORPUS (default ../shared/data)
 	$(BIN)/python tests/corpus.py $(CORPUS)
 
-goldens: $(READY)  ## rewrite the golden files of the readers; review the diff
-	$(BIN)/pytest -q tests/readers --rewrite-goldens
+goldens: $(READY)  ## rewrite the readers' golden files and the README's list of files; review the diff
+	$(BIN)/pytest -q tests/readers tests/test_readme.py --rewrite-goldens
 
 samples: $(READY)  ## render the sample documents again from their sources
 	$(BIN)/python examples/samples/render.py
