@@ -56,11 +56,11 @@ def test_a_transcript_says_that_it_is_a_sample(path: Path) -> None:
 
 
 FACTS = {
-    "service-agreement": ("Cleaning Services Agreement", "Harrow Lane Bakery Ltd", "£1,850", "31 March 2027"),
-    "lease": ("Commercial Lease", "Quill & Anchor Books LLC", "$4,200 per month", "State of Oregon"),
+    "service-agreement": ("Bakery Cleaning Agreement", "Harrow Lane Bakery Ltd", "£1,850", "30 June 2027"),
+    "lease": ("Commercial Lease Agreement", "Quill & Anchor Books LLC", "$4,200 per month", "State of Oregon"),
     "nda": ("Mutual Non-Disclosure Agreement", "Fennimore Optics B.V.", "laws of Germany", "EUR 25,000"),
     "supply-agreement": ("Dairy Supply Agreement", "Northgate Grocers plc", "EUR 6,000,000", "law of Ireland"),
-    "invoice": ("INV-2025-0417", "Harrow Lane Bakery Ltd", "£2,550.00", "Total due"),
+    "invoice": ("INV-2025-0831", "Harrow Lane Bakery Ltd", "£2,550.00", "Total due"),
     "termination-letter": ("Notice of Termination", "Martin Ostler", "7 December 2025", "clause 6.1"),
 }
 
