@@ -73,6 +73,14 @@ def warnings_write_to(log: IO[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def leaks_unsaid() -> Iterator[None]:
+    """Let an engine be freed that leaves its sockets to finalizers, without a ResourceWarning for each."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+
+
+@contextlib.contextmanager
 def children_write_to(log: IO[str], on_birth: Callable[[int], None]) -> Iterator[None]:
     """Have every process that this thread starts through multiprocessing write its stdout and stderr to the log.
 

@@ -12,7 +12,6 @@ import gc
 import os
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -101,10 +100,9 @@ class VllmLoop:
                 what = f"vLLM cannot load {self._settings.model_name}"
                 self.ready.set_exception(self.explain(what, cause, _say(exc)))
         finally:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ResourceWarning)  # vLLM leaves sockets for its finalizers to close
+            with chatter.leaks_unsaid():
                 self._llm = None
-                gc.collect()  # its finalizers run now, see _start_vllm
+                gc.collect()  # vLLM's finalizers run now, see _start_vllm
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import queue
 import threading
 import time
@@ -15,6 +16,7 @@ from importlib import metadata
 
 import psutil
 
+from pipeline.engines import chatter
 from pipeline.engines.engine import FinishReason, Generation
 from pipeline.engines.reaper import Reaper, kill_trees
 from pipeline.engines.settings import EngineSettings
@@ -145,6 +147,8 @@ class _Session:
         self._thread.join(_CLOSE_GRACE_S)
         kill_trees(self._children)
         self._thread.join(_CLOSE_GRACE_S)
+        with chatter.leaks_unsaid():
+            gc.collect()  # what only the thread's last frames still held
         self._reaper.dismiss()
 
     def _drain(self, timeout_s: float) -> list[Generation]:
