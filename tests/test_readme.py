@@ -40,6 +40,6 @@ def test_the_readme_gives_every_exit_code() -> None:
     from pipeline.errors import PipelineError
 
     text = README.read_text(encoding="utf-8")
-    kinds = [PipelineError, *PipelineError.__subclasses__()]
+    kinds: list[type[PipelineError]] = [PipelineError, *PipelineError.__subclasses__()]
     for code in {0, 5, *(kind.exit_code for kind in kinds)}:
         assert f"\n| {code} |" in text

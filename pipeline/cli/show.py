@@ -21,7 +21,7 @@ RunOption = Annotated[str | None, typer.Option("--run", metavar="RUN_ID", help="
 RowsOption = Annotated[int, typer.Option("--rows", metavar="N", min=0, help="First rows to show of each table.")]
 
 
-def show(output: OutputArgument, run: RunOption = None, rows: RowsOption = 5, as_json: JsonOption = False) -> None:
+def show(output: OutputArgument, run: RunOption = None, rows: RowsOption = 10, as_json: JsonOption = False) -> None:
     """Show the tables of an output folder, with first rows, rejects and what to do about them."""
     report = _load_report(output, run)
     contents = _load_tables(output, report["run_id"], rows)
