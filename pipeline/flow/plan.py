@@ -63,11 +63,20 @@ class Plan:
             log_path=log_path,
             temperature=job.generation.temperature,
             seed=job.generation.seed,
-            tokenizer_mode=job.model.tokenizer,
+            tokenizer_mode=self._tokenizer_mode(),
             request_timeout_s=job.generation.request_timeout_s,
             stall_timeout_s=job.engine.stall_timeout_s,
             options=job.engine.options,
         )
+
+    def _tokenizer_mode(self) -> str:
+        """How the engine reads tokens back: by the Hugging Face files where there are any.
+
+        Prompts go as ids, so it encodes nothing; and its grammar backend cannot use sentencepiece Mistral tokenizers.
+        """
+        if self.job.model.tokenizer != "mistral" and (self.model.path / "tokenizer.json").exists():
+            return "hf"
+        return self.job.model.tokenizer
 
     def open_engine(self, log_path: Path) -> Engine:
         """The engine the job names, not started; its chatter goes to log_path."""

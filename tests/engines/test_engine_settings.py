@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.engines import vllm_options
 from pipeline.engines.settings import EngineSettings, answer_fingerprint, prompt_key
 from pipeline.engines.vllm_options import build_arguments
 from pipeline.errors import JobError
@@ -72,9 +73,9 @@ def test_the_prompts_name_and_place_are_not_in_its_key() -> None:
 
 def test_cpu_defaults_give_way_to_the_job(settings: EngineSettings) -> None:
     plain = build_arguments(settings, KNOWN, on_cpu=True)
-    assert (plain["enforce_eager"], plain["dtype"], plain["max_model_len"]) == (True, "bfloat16", 8192)
+    assert (plain["enforce_eager"], plain["max_model_len"]) == (True, 8192)
     assert plain["structured_outputs_config"] == {"backend": "guidance", "disable_any_whitespace": True}
-    assert plain["kv_cache_memory_bytes"] == 8 * 8192 * 2 * 2 * 30 * 3 * 64
+    assert plain["kv_cache_memory_bytes"] == 8 * 8192 * 2 * 4 * 30 * 3 * 64
     chosen = dataclasses.replace(settings, options={"enforce_eager": False, "gpu_memory_utilization": 0.2})
     arguments = build_arguments(chosen, KNOWN, on_cpu=True)
     assert arguments["enforce_eager"] is False
@@ -114,3 +115,28 @@ def test_choosing_an_engine_loads_nothing_heavy() -> None:
         "import sys, pipeline.engines.choose; print([m for m in ('vllm', 'torch', 'transformers') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "dtype"),
+    [
+        ("flags\t\t: fpu avx512f avx512_vnni", "float32"),
+        ("flags\t\t: fpu avx512f avx512_bf16", "bfloat16"),
+        ("flags\t\t: fpu amx_bf16 amx_tile", "bfloat16"),
+        ("Features\t: fp asimd", "float32"),
+        ("Features\t: fp asimd bf16", "bfloat16"),
+        ("nothing of the kind", "bfloat16"),
+    ],
+)
+def test_the_number_type_is_what_the_processor_multiplies(
+    settings: EngineSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, dtype: str
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\n{flags}\n")
+    known = vllm_options.cpu_flags(cpuinfo)
+    monkeypatch.setattr(vllm_options, "cpu_flags", lambda: known)
+    assert build_arguments(settings, KNOWN, on_cpu=True)["dtype"] == dtype
+
+
+def test_a_system_that_does_not_tell(tmp_path: Path) -> None:
+    assert vllm_options.cpu_flags(tmp_path / "none") == frozenset()
