@@ -32,7 +32,8 @@ class ScriptedEngine:
 
     def submit(self, prompt: Prompt) -> None:
         answer = self._answer(prompt)
-        self._ready.append(dataclasses.replace(answer, prompt_id=prompt.prompt_id))
+        counted = len(prompt.token_ids) if answer.text else 0
+        self._ready.append(dataclasses.replace(answer, prompt_id=prompt.prompt_id, n_prompt_tokens=counted))
 
     def collect(self, timeout_s: float) -> list[Generation]:
         ready, self._ready = self._ready, []

@@ -155,6 +155,7 @@ class LocalRun:
         """Take in until there is something to ask: a run whose sources are all rejects loads no model."""
         while not self._waiting and not self._intake.exhausted:
             self._take_in(_WAIT_FOR_INTAKE_S)
+            self._tell()
 
     def _answer_all(self) -> None:
         while self._in_flight or self._waiting or not self._intake.exhausted:
@@ -180,7 +181,6 @@ class LocalRun:
             self._in_flight[asked.prompt.prompt_id] = asked
             self._engine.submit(asked.prompt)
             self.ledger.n_prompts += 1
-            self.ledger.n_pending_tokens += len(asked.prompt.token_ids)
 
     def _take_in(self, timeout_s: float) -> None:
         """One item from the intake, if one comes in time."""
@@ -213,8 +213,7 @@ class LocalRun:
         if asked is None:
             raise ConservationError(f"The engine answered {generation.prompt_id!r}, which was not asked, or twice.")
         prompt, document = asked.prompt, asked.document
-        self.ledger.add_generation(generation)
-        self.ledger.n_pending_tokens -= len(prompt.token_ids)
+        self.ledger.add_generation(generation, prompt, asked.chunk)
         answer = validate(generation, prompt, self._plan.contracts[prompt.task])
         source = document.ready.source
         if isinstance(answer, Record):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from pipeline.engines.engine import Generation
 from pipeline.errors import Reject, Stage
-from pipeline.prompts.prompt import Chunk
+from pipeline.prompts.prompt import Chunk, Prompt
 from pipeline.readers.document import Document, SegmentKind
 
 
@@ -53,7 +53,8 @@ class Ledger:
         n_prompt_tokens: Tokens of the prompts whose generation came back.
         n_cached_tokens: How many of those the engine had computed before.
         n_output_tokens: Tokens generated.
-        n_pending_tokens: Tokens of the prompts that are ready or in flight.
+        n_counted_tokens: Tokens of those same prompts by our own count, before they were sent.
+        n_pending_tokens: Tokens of the chunks whose answers are still to come, once for each answer.
     """
 
     n_tasks: int
@@ -75,6 +76,7 @@ class Ledger:
     n_prompt_tokens: int = 0
     n_cached_tokens: int = 0
     n_output_tokens: int = 0
+    n_counted_tokens: int = 0
     n_pending_tokens: int = 0
 
     def add_document(self, document: Document, chunks: list[Chunk], n_tokens: int) -> None:
@@ -87,10 +89,14 @@ class Ledger:
         self.n_chars_covered += sum(chunk.end - chunk.new_start for chunk in chunks)
         self.n_chunks += len(chunks)
         self.n_document_tokens += n_tokens
+        self.n_pending_tokens += sum(len(chunk.token_ids) for chunk in chunks) * self.n_tasks
 
-    def add_generation(self, generation: Generation) -> None:
+    def add_generation(self, generation: Generation, prompt: Prompt, chunk: Chunk) -> None:
         """A generation came back, whatever it is worth."""
         self.n_generations += 1
+        self.n_pending_tokens -= len(chunk.token_ids)
+        if generation.n_prompt_tokens:
+            self.n_counted_tokens += len(prompt.token_ids)
         self.n_prompt_tokens += generation.n_prompt_tokens
         self.n_cached_tokens += generation.n_cached_tokens
         self.n_output_tokens += generation.n_output_tokens
@@ -125,6 +131,7 @@ class Ledger:
             Sum("chunks x tasks = prompts", self.n_chunks * self.n_tasks, self.n_prompts),
             Sum("prompts = generations", self.n_prompts, self.n_generations),
             Sum("generations = records + rejected answers", self.n_generations, self.n_records + self.n_answer_rejects),
+            Sum("prompt tokens sent = prompt tokens the engine counted", self.n_counted_tokens, self.n_prompt_tokens),
             Sum("documents x tasks = rows + rejected rows", self.n_documents * self.n_tasks, n_rows + n_row_rejects),
             Sum("documents = lines of documents/", self.n_documents, n_lines["documents"]),
             Sum("generations = lines of responses/", self.n_generations, n_lines["responses"]),

@@ -65,7 +65,8 @@ def test_a_run_whose_sources_are_all_rejected_is_complete_and_says_why(project: 
     assert "Fetch the file again: it has no bytes." in shown.stdout
     assert "records/contract: 0 rows" in shown.stdout
     machine = json.loads(pipeline(project, "show", "out", "--json").stdout)
-    assert [row["code"] for row in machine["tables"]["rejects"]["rows"]] == ["empty_file", "wrong_content"]
+    codes = {row["code"] for row in machine["tables"]["rejects"]["rows"]}
+    assert codes == {"empty_file", "wrong_content"}
     assert machine["report"]["run_id"] == report["run_id"]
 
 

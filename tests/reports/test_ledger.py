@@ -7,7 +7,7 @@ import pytest
 from pipeline.engines.engine import FinishReason, Generation
 from pipeline.errors import ConservationError, Reject, RejectCode
 from pipeline.job import GatesSection
-from pipeline.prompts.prompt import Chunk
+from pipeline.prompts.prompt import Chunk, Prompt
 from pipeline.readers.document import Document, Segment, SegmentKind, SegmentStatus
 from pipeline.reports.ledger import Ledger
 from pipeline.reports.run_report import close_books, failed_gates
@@ -33,7 +33,8 @@ def closed() -> Ledger:
     ledger.add_document(DOCUMENT, [CHUNK], 3)
     ledger.n_prompts = 2
     for prompt_id in ("d:0:t", "d:0:s"):
-        ledger.add_generation(Generation(prompt_id, "{}", FinishReason.STOP, 10, 4, 2))
+        prompt = Prompt(prompt_id, "d", 0, prompt_id[-1], list(range(10)), 5, "{}")
+        ledger.add_generation(Generation(prompt_id, "{}", FinishReason.STOP, 10, 4, 2), prompt, CHUNK)
     ledger.n_records = 1
     ledger.n_rows["t"] = 1
     for code in (RejectCode.CORRUPT, RejectCode.INVALID_JSON, RejectCode.NO_ANSWER):
@@ -46,11 +47,22 @@ def test_the_books_close() -> None:
     assert all(item.closes for item in close_books(ledger, LINES))
     assert (ledger.n_pages, ledger.segments) == (2, {"read": 1, "image_only": 1})
     assert (ledger.n_prompt_tokens, ledger.n_cached_tokens, ledger.n_output_tokens) == (20, 8, 4)
+    assert ledger.n_pending_tokens == 0
 
 
 @pytest.mark.parametrize(
     "count",
-    ["n_sources", "n_documents", "n_segments", "n_chars", "n_chunks", "n_prompts", "n_generations", "n_records"],
+    [
+        "n_sources",
+        "n_documents",
+        "n_segments",
+        "n_chars",
+        "n_chunks",
+        "n_prompts",
+        "n_generations",
+        "n_records",
+        "n_prompt_tokens",
+    ],
 )
 @pytest.mark.parametrize("by", [1, -1])
 def test_one_lost_or_counted_twice_does_not_close(count: str, by: int) -> None:
