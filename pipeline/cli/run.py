@@ -31,6 +31,7 @@ def run(
     settings = job_from(job, var, set_)
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     with open_watcher() as watcher:
+        watcher.say(f"Preparing job {settings.name} and model {settings.model.path} ...")
         plan = build_plan(settings, limit)
         report, path = run_job(plan, run_id, watcher)
     if as_json:
