@@ -74,7 +74,7 @@ class Lines(Watcher):
         if time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + _LINE_EVERY_S
             counts = (
-                f"documents {ledger.n_documents + ledger.n_source_rejects} of {n_sources}, "
+                f"documents {ledger.n_documents + ledger.n_source_rejects} of {n_sources}, chunks {ledger.n_chunks}, "
                 f"answers {ledger.n_generations} of {ledger.n_prompts}, rejects {ledger.rejects.total()}"
             )
             self.say(f"{counts}{', ' if speed else ''}{speed}")
@@ -118,7 +118,7 @@ class Bars(Watcher):
         self._next_s = time.monotonic() + _BARS_EVERY_S
         handled = ledger.n_documents + ledger.n_source_rejects
         lost = ledger.rejects.total()
-        note = f"{lost} rejected" if lost else ""
+        note = f"{ledger.n_chunks} chunks" + (f", {lost} rejected" if lost else "")
         self._progress.update(self._documents, completed=handled, total=n_sources, note=note)
         speed = self._speed.text(ledger, n_sources)
         self._progress.update(self._answers, completed=ledger.n_generations, total=ledger.n_prompts or None, note=speed)
