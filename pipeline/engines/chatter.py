@@ -91,7 +91,7 @@ def children_write_to(log: IO[str], on_birth: Callable[[int], None]) -> Iterator
         log: The open log file.
         on_birth: Told the id of each new process.
     """
-    launch, owner = spawning.Popen._launch, threading.get_ident()  # type: ignore[attr-defined]
+    launch, owner = spawning.Popen._launch, threading.get_ident()  # type: ignore[attr-defined]  # private
 
     def launch_quietly(self: spawning.Popen, process: object) -> None:
         if threading.get_ident() != owner:
@@ -101,11 +101,11 @@ def children_write_to(log: IO[str], on_birth: Callable[[int], None]) -> Iterator
             launch(self, process)
         on_birth(self.pid)
 
-    spawning.Popen._launch = launch_quietly  # type: ignore[attr-defined]
+    spawning.Popen._launch = launch_quietly  # type: ignore[attr-defined]  # private: no hook is offered
     try:
         yield
     finally:
-        spawning.Popen._launch = launch  # type: ignore[attr-defined]
+        spawning.Popen._launch = launch  # type: ignore[attr-defined]  # as above
 
 
 @contextlib.contextmanager

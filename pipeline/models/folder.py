@@ -29,7 +29,7 @@ class ModelFolder:
         path: The folder: config.json, tokenizer files, weights.
         name: For people and reports.
         context_window: Most tokens of prompt and answer together, from the model's own config. The tokenizer's
-            model_max_length does not count: it is a hint, often a placeholder.
+            model_max_length does not count: it is a hint, often a number without meaning.
         identity: Hash of the configs and of each weight file's name, size and sampled content. Another model, another
             quantization or another fine-tune of the same shape gives another identity.
     """
