@@ -97,12 +97,14 @@ def iter_documents(
     try:
         while not stopped():
             children = [child for child in children if not child.ended]
-            _hand_out(waiting, children, n_workers, limits, read)
+            if len(finished) < n_workers:  # else the reader of documents is slower than the children
+                _hand_out(waiting, children, n_workers, limits, read)
             busy = [child for child in children if child.source is not None]
             if not busy and not finished:
                 return
             finished.extend(_collect(busy, limits, block=not finished))
-            _hand_out(waiting, children, n_workers, limits, read)
+            if len(finished) < n_workers:
+                _hand_out(waiting, children, n_workers, limits, read)
             if finished:
                 yield finished.popleft()
     finally:
