@@ -6,7 +6,7 @@
     ├── EngineError             3   the model could not be loaded, or the engine died
     ├── OutputError             4   the output folder cannot be written
     ├── ConservationError       70  the sums of a run do not close: a bug
-    └── TryAgainError           75  another run holds the output folder
+    └── TryAgainError           75  another run holds the output folder, or the run was asked to end
 
 Exit code 5 (committed, but a gate failed) is a result, not an error. This module knows nothing of the stages.
 """
@@ -91,6 +91,7 @@ class RejectCode(StrEnum):
     ENGINE_REFUSED = "engine_refused"
     ENGINE_FAILED = "engine_failed"
     ENGINE_TIMEOUT = "engine_timeout"
+    QUARANTINED = "quarantined"
     TRUNCATED = "truncated"
     INVALID_JSON = "invalid_json"
     SCHEMA_VIOLATION = "schema_violation"
@@ -128,6 +129,7 @@ _REJECTS: dict[RejectCode, tuple[Stage, str]] = {
     RejectCode.ENGINE_REFUSED: (Stage.GENERATE, "Read the detail: the engine would not take this prompt or schema."),
     RejectCode.ENGINE_FAILED: (Stage.GENERATE, "Run again; if it comes back, read logs/engine.log."),
     RejectCode.ENGINE_TIMEOUT: (Stage.GENERATE, "Raise generation.request_timeout_s, or make the chunks smaller."),
+    RejectCode.QUARANTINED: (Stage.GENERATE, "Look at the document: the engine died each time it ran this prompt."),
     RejectCode.TRUNCATED: (Stage.VALIDATE, "Raise generation.max_tokens, or bound the schema's strings and lists."),
     RejectCode.INVALID_JSON: (Stage.VALIDATE, "Read the raw text in responses/; try another model."),
     RejectCode.SCHEMA_VIOLATION: (Stage.VALIDATE, "Read the detail; say the rule in the instructions, or loosen it."),

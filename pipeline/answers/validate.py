@@ -25,6 +25,7 @@ _NO_TEXT = {
     FinishReason.REFUSED: RejectCode.ENGINE_REFUSED,
     FinishReason.FAILED: RejectCode.ENGINE_FAILED,
     FinishReason.TIMEOUT: RejectCode.ENGINE_TIMEOUT,
+    FinishReason.QUARANTINED: RejectCode.QUARANTINED,
 }
 
 

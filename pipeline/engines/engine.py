@@ -17,6 +17,7 @@ class FinishReason(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     TIMEOUT = "timeout"
+    QUARANTINED = "quarantined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Generation:
         n_cached_tokens: How many of those came from the prefix cache.
         n_output_tokens: Tokens generated.
         duration_s: Seconds from submission to the end.
-        error: Why it has no answer (REFUSED, FAILED, TIMEOUT); empty otherwise.
+        error: Why it has no answer (REFUSED, FAILED, TIMEOUT, QUARANTINED); empty otherwise.
     """
 
     prompt_id: str

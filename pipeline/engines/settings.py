@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.job.sections import SyntheticSection
 from pipeline.prompts.prompt import Prompt
 
 # Engine options that change which answer a prompt gets. The others change only how fast it comes.
@@ -43,6 +44,7 @@ class EngineSettings:
         stall_timeout_s: Seconds without one step of the engine after which it counts as hung. Longer than the longest
             single step: seconds on a GPU, minutes on a CPU.
         options: Passed to the engine as they are; an unknown one is a JobError.
+        synthetic: How the rehearsal engine behaves; means nothing to the others.
     """
 
     model_path: Path
@@ -56,17 +58,21 @@ class EngineSettings:
     request_timeout_s: float = 3600.0
     stall_timeout_s: float = 1800.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    synthetic: SyntheticSection = field(default_factory=SyntheticSection)
 
 
-def answer_fingerprint(settings: EngineSettings) -> str:
-    """Hash of everything but the prompt that determines an answer: model, sampling, and the options that matter."""
+def answer_fingerprint(settings: EngineSettings, kind: str) -> str:
+    """Hash of everything but the prompt that determines an answer: kind, model, sampling, options that matter."""
     facts = {
+        "kind": kind,
         "model": settings.model_identity,
         "context_window": settings.context_window,
         "temperature": settings.temperature,
         "seed": settings.seed if settings.temperature > 0 else None,
         "options": {name: settings.options[name] for name in _ANSWER_OPTIONS if name in settings.options},
     }
+    if kind == "synthetic":
+        facts["ratios"] = [settings.synthetic.truncated_ratio, settings.synthetic.invalid_ratio]
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -74,10 +80,12 @@ def prompt_key(prompt: Prompt, fingerprint: str) -> str:
     """Hash of everything that determines the answer to one prompt; equal keys need be paid for once.
 
     Args:
-        prompt: Its token ids, max_tokens and decoder schema count; its name and place do not.
+        prompt: Its token ids, max_tokens, decoder schema and attempt count; its name and place do not.
         fingerprint: From `answer_fingerprint`; "" for the key of the prompt alone.
     """
     digest = hashlib.sha256(f"{fingerprint}\0{prompt.max_tokens}\0".encode())
+    if prompt.attempt:
+        digest.update(f"{prompt.attempt}\0{prompt.temperature}\0".encode())
     digest.update(hashlib.sha256(prompt.decoder_schema.encode()).digest())
     digest.update(array("q", prompt.token_ids).tobytes())
     return digest.hexdigest()

@@ -130,7 +130,7 @@ class LocalRun:
     ) -> None:
         self.ledger = Ledger(n_tasks=len(plan.contracts))
         self.seconds: dict[str, float] = {}
-        self._fingerprint = answer_fingerprint(plan.engine_settings(Path()))
+        self._fingerprint = answer_fingerprint(plan.engine_settings(Path()), plan.job.engine.kind)
         self._plan, self._engine, self._intake, self._output, self._watcher = plan, engine, intake, output, watcher
         self._waiting: deque[Iterator[InFlight]] = deque()
         self._in_flight: dict[str, InFlight] = {}

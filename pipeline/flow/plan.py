@@ -13,7 +13,8 @@ from pipeline.engines.choose import open_engine
 from pipeline.engines.engine import Engine
 from pipeline.engines.settings import EngineSettings
 from pipeline.flow.inputs import list_entries
-from pipeline.job import Job, TaskSection
+from pipeline.job import Job
+from pipeline.job.sections import TaskSection
 from pipeline.models import ModelFolder, resolve_model
 from pipeline.prompts.answer_form import describe_answer
 from pipeline.prompts.render import PromptMaker, Question
@@ -67,6 +68,7 @@ class Plan:
             request_timeout_s=job.generation.request_timeout_s,
             stall_timeout_s=job.engine.stall_timeout_s,
             options=job.engine.options,
+            synthetic=job.engine.synthetic,
         )
 
     def _tokenizer_mode(self) -> str:

@@ -47,6 +47,8 @@ class Prompt:
         token_ids: prefix + chunk + suffix, exactly as the model sees them.
         max_tokens: Most tokens the answer may have; len(token_ids) + max_tokens <= context window.
         decoder_schema: JSON Schema (text) the grammar enforces; one string object shared by all prompts of a task.
+        attempt: From 0; each further attempt at the same question is a prompt of its own.
+        temperature: Of this attempt; None: the job's.
     """
 
     prompt_id: str
@@ -56,3 +58,5 @@ class Prompt:
     token_ids: list[int]
     max_tokens: int
     decoder_schema: str
+    attempt: int = 0
+    temperature: float | None = None

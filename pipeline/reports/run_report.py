@@ -12,7 +12,8 @@ from datetime import datetime
 
 from pipeline import __version__
 from pipeline.errors import ConservationError
-from pipeline.job import GatesSection, Job
+from pipeline.job import Job
+from pipeline.job.sections import GatesSection
 from pipeline.reports.ledger import Ledger, Sum
 
 EXIT_COMPLETE = 0

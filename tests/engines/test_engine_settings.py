@@ -50,7 +50,7 @@ def test_a_key_changes_with_all_that_determines_an_answer(settings: EngineSettin
         dataclasses.replace(settings, options={"quantization": "fp8"}),
         dataclasses.replace(settings, options={"structured_outputs_config": {"backend": "xgrammar"}}),
     ]
-    assert len({answer_fingerprint(variant) for variant in variants}) == len(variants)
+    assert len({answer_fingerprint(variant, "vllm") for variant in variants}) == len(variants)
 
 
 def test_a_key_does_not_change_with_what_only_changes_the_speed(settings: EngineSettings) -> None:
@@ -61,7 +61,7 @@ def test_a_key_does_not_change_with_what_only_changes_the_speed(settings: Engine
         dataclasses.replace(settings, model_path=Path("moved"), model_name="renamed"),
         dataclasses.replace(settings, options={"tensor_parallel_size": 8, "max_num_seqs": 4}),
     ]
-    assert len({answer_fingerprint(variant) for variant in variants}) == 1
+    assert len({answer_fingerprint(variant, "vllm") for variant in variants}) == 1
 
 
 def test_the_prompts_name_and_place_are_not_in_its_key() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.engines.engine import FinishReason, Generation
 from pipeline.errors import ConservationError, Reject, RejectCode
-from pipeline.job import GatesSection
+from pipeline.job.sections import GatesSection
 from pipeline.prompts.prompt import Chunk, Prompt
 from pipeline.readers.document import Document, Segment, SegmentKind, SegmentStatus
 from pipeline.reports.ledger import Ledger

@@ -1,0 +1,193 @@
+"""The sections of a job file: every setting, its type, its default and its bounds.
+
+Frozen pydantic models; an unknown key is an error. Reads nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+Scalar = bool | int | float | str
+
+
+class _Frozen(BaseModel):
+    """A section of the job file: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class InputSection(_Frozen):
+    """`[input]`: which documents. Paths are relative to the job's project."""
+
+    paths: tuple[str, ...] = ()
+    """Files, folders (walked to the bottom) and globs (`**` too)."""
+    manifest: str | None = None
+    """A CSV or Parquet file with a column `uri`, optional `doc_id` and `password`, and columns to carry through."""
+    allow_empty: bool = False
+    """Whether a run without any source is complete (exit 0) rather than a mistake (exit 2)."""
+    read_timeout_s: float = Field(default=300.0, gt=0)
+    """Wall-clock seconds one document may take to read."""
+    read_memory_mb: int = Field(default=2048, ge=128)
+    """Memory one reading process may use, MiB."""
+    n_workers: int | None = Field(default=None, ge=1)
+    """Reading processes; None: one a core."""
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.paths and self.manifest is None:
+            raise ValueError("names no documents: give paths, a manifest, or both")
+        return self
+
+
+class TaskSection(_Frozen):
+    """`[[tasks]]`: one question asked of every document."""
+
+    name: Name
+    instructions: str = Field(min_length=1)
+    """What to extract, in words."""
+    schema_path: str = Field(alias="schema", min_length=1)
+    """The JSON Schema file of the answer, relative to the project."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Most tokens of an answer; None: generation.max_tokens."""
+
+
+class ModelSection(_Frozen):
+    """`[model]`: what answers."""
+
+    path: str = "smollm2-135m-instruct"
+    """A model folder, relative to the project, or the name of the embedded model."""
+    tokenizer: Literal["auto", "hf", "mistral"] = "auto"
+    """Hugging Face files or mistral-common; auto: what the model folder holds."""
+    context_window: int | None = Field(default=None, ge=64)
+    """Tokens of prompt and answer together; None: what the model's config says. Never more than that."""
+
+
+class SyntheticSection(_Frozen):
+    """`[engine.synthetic]`: how the rehearsal engine behaves. Ratios are shares of prompts, chosen by hash."""
+
+    latency_s: float = Field(default=0.0, ge=0)
+    """Seconds one answer takes."""
+    n_parallel: int = Field(default=64, ge=1)
+    """Answers that are made at the same time."""
+    truncated_ratio: float = Field(default=0.0, ge=0, le=1)
+    """Answers that are cut at half of their length."""
+    invalid_ratio: float = Field(default=0.0, ge=0, le=1)
+    """Answers that are no JSON of the schema. Another attempt at the same prompt draws again, so too for cut ones."""
+    death_ratio: float = Field(default=0.0, ge=0, le=1)
+    """Prompts that end the engine when it first meets them, and are answered by the engine that is started next."""
+    hang_ratio: float = Field(default=0.0, ge=0, le=1)
+    """As death_ratio, but the engine stops moving instead."""
+    poison_ratio: float = Field(default=0.0, ge=0, le=1)
+    """Prompts that end the engine each time it meets them."""
+
+
+class EngineSection(_Frozen):
+    """`[engine]`: how it is run."""
+
+    kind: Literal["vllm", "replay", "synthetic"] = "vllm"
+    """vllm: in this process. replay: recorded generations, for tests. synthetic: no model, to rehearse."""
+    recording: str | None = None
+    """The file of recorded generations: read by kind replay, written by kind vllm."""
+    options: dict[str, Scalar | dict[str, Any] | None] = Field(default_factory=dict)
+    """Passed to vLLM's engine as they are: tensor_parallel_size, quantization, kv_cache_dtype, max_num_seqs, ..."""
+    stall_timeout_s: float = Field(default=1800.0, gt=0)
+    """Seconds without any progress after which the engine counts as hung."""
+    max_restarts: int = Field(default=5, ge=0)
+    """Restarts of a dead or hung engine in a row, without one answer in between, before the run gives up."""
+    synthetic: SyntheticSection = SyntheticSection()
+
+
+class GenerationSection(_Frozen):
+    """`[generation]`: how an answer is sampled."""
+
+    max_tokens: int = Field(default=1024, ge=1)
+    temperature: float = Field(default=0.0, ge=0)
+    seed: int = Field(default=0, ge=0)
+    request_timeout_s: float = Field(default=3600.0, gt=0)
+    """Seconds one prompt may take, waiting in the engine included."""
+
+
+class RetriesSection(_Frozen):
+    """`[retries]`: what is done about an answer that is none."""
+
+    max_attempts: int = Field(default=3, ge=1)
+    """How often one prompt is asked at most."""
+    temperature: float = Field(default=0.3, ge=0)
+    """Of the second attempt at an invalid answer; each further one adds as much. A model that samples greedily would
+    give the same answer again."""
+
+
+class JournalSection(_Frozen):
+    """`[journal]`: how often finished answers are made durable. A killed run repeats at most what came since."""
+
+    max_answers: int = Field(default=1000, ge=1)
+    """Answers held in memory at most."""
+    max_seconds: float = Field(default=30.0, gt=0)
+    """Age of the oldest answer held in memory, at most."""
+
+
+class ChunkingSection(_Frozen):
+    """`[chunking]`: how a document is cut."""
+
+    max_tokens: int | None = Field(default=None, ge=32)
+    """Most document tokens in one prompt; None: as many as fit the context window."""
+    overlap_segments: int = Field(default=0, ge=0)
+    """Segments (pages, cues) repeated at the start of the next chunk."""
+
+
+class OutputSection(_Frozen):
+    """`[output]`: where the tables go."""
+
+    folder: str = Field(min_length=1)
+
+
+class GatesSection(_Frozen):
+    """`[gates]`: what is still good enough. A run that fails one is committed, and exits with 5."""
+
+    max_reject_ratio: float = Field(default=1.0, ge=0, le=1)
+    """Most sources lost, of all sources."""
+    max_answer_reject_ratio: float = Field(default=1.0, ge=0, le=1)
+    """Most answers lost, of all prompts."""
+
+
+class Job(_Frozen):
+    """One job file, with `project` added: the folder its paths are relative to."""
+
+    name: Name
+    input: InputSection
+    tasks: tuple[TaskSection, ...] = Field(min_length=1)
+    model: ModelSection = ModelSection()
+    engine: EngineSection = EngineSection()
+    generation: GenerationSection = GenerationSection()
+    retries: RetriesSection = RetriesSection()
+    chunking: ChunkingSection = ChunkingSection()
+    journal: JournalSection = JournalSection()
+    output: OutputSection
+    gates: GatesSection = GatesSection()
+    project: Path = Field(default=Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _task_names_differ(self) -> Self:
+        names = [task.name for task in self.tasks]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two tasks have the same name; the names are {', '.join(names)}")
+        return self
+
+    @property
+    def output_folder(self) -> Path:
+        """Where the tables go, absolute."""
+        return self.project / self.output.folder
+
+    def max_tokens_of(self, task: TaskSection) -> int:
+        """Most tokens of an answer to this task."""
+        return task.max_tokens or self.generation.max_tokens
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of every setting, 16 hex digits; where the project lies does not change it."""
+        return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()[:16]
