@@ -22,7 +22,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
-from typing import IO
+from types import TracebackType
+from typing import IO, Self
 
 from pipeline.errors import PipelineError, Reject, RejectCode
 from pipeline.readers.document import Document
@@ -71,6 +72,63 @@ class ReadLimits:
             raise ValueError(f"n_workers is {self.n_workers}, expected at least 1")
 
 
+class ReadingPool:
+    """Children that read. Whoever drives it gives sources while there is room, and takes what is finished.
+
+    Use it as a context manager: leaving it ends the children, whatever they do.
+    """
+
+    def __init__(self, limits: ReadLimits, read: Read) -> None:
+        """Start nothing yet; a child is started when there is a source for it.
+
+        Args:
+            limits: Time, memory, number of children.
+            read: Gives the Document or says why there is none.
+        """
+        self._limits, self._read = limits, read
+        self._n_workers = limits.n_workers or len(os.sched_getaffinity(0))
+        self._children: list[_Child] = []
+        self._finished: deque[tuple[Source, Document | Reject]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for child in self._children:
+            child.kill()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has nothing: no source with a child, no result to take."""
+        return not self._finished and all(child.source is None for child in self._children)
+
+    def has_room(self) -> bool:
+        """Whether a child is free. Also no, so that results cannot pile up, while as many wait to be taken."""
+        self._children = [child for child in self._children if not child.ended]
+        n_busy = sum(child.source is not None for child in self._children)
+        return n_busy < self._n_workers and len(self._finished) < self._n_workers
+
+    def give(self, source: Source) -> None:
+        """Have one source read; there must be room."""
+        child = next((child for child in self._children if child.source is None), None)
+        if child is None:
+            child = _Child(self._limits, self._read)
+            self._children.append(child)
+        child.give(source)
+
+    def take(self) -> tuple[Source, Document | Reject] | None:
+        """One result; None when none came within half a second.
+
+        The result is a Reject READ_TIMEOUT, READ_MEMORY or READER_CRASHED where the limits or a crash ended it.
+
+        Raises:
+            PipelineError: A child ends before it can read anything: the machine or the installation is at fault.
+        """
+        busy = [child for child in self._children if child.source is not None]
+        self._finished.extend(_collect(busy, self._limits, block=not self._finished))
+        return self._finished.popleft() if self._finished else None
+
+
 def iter_documents(
     sources: Iterable[Source], limits: ReadLimits, read: Read, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[tuple[Source, Document | Reject]]:
@@ -84,51 +142,21 @@ def iter_documents(
             an iteration that runs in a thread, which cannot be closed from outside while it waits.
 
     Yields:
-        (source, result) as they finish, in any order, each source exactly once. The result is a Reject READ_TIMEOUT,
-        READ_MEMORY or READER_CRASHED where the limits or a crash ended the reading.
-
-    Raises:
-        PipelineError: A child ends before it can read anything: the machine or the installation is at fault.
+        (source, result) as they finish, in any order, each source exactly once; see `ReadingPool.take`.
     """
-    n_workers = limits.n_workers or len(os.sched_getaffinity(0))
     waiting = iter(sources)
-    children: list[_Child] = []
-    finished: deque[tuple[Source, Document | Reject]] = deque()
-    try:
-        while not stopped():
-            children = [child for child in children if not child.ended]
-            if len(finished) < n_workers:  # else the reader of documents is slower than the children
-                _hand_out(waiting, children, n_workers, limits, read)
-            busy = [child for child in children if child.source is not None]
-            if not busy and not finished:
-                return
-            finished.extend(_collect(busy, limits, block=not finished))
-            if len(finished) < n_workers:
-                _hand_out(waiting, children, n_workers, limits, read)
-            if finished:
-                yield finished.popleft()
-    finally:
-        for child in children:
-            child.kill()
+    with ReadingPool(limits, read) as pool:
+        _fill(pool, waiting)
+        while not pool.is_idle and not stopped():
+            taken = pool.take()
+            _fill(pool, waiting)  # before the result is looked at: no child waits for that
+            if taken is not None:
+                yield taken
 
 
-def _hand_out(
-    waiting: Iterator[Source], children: list[_Child], n_workers: int, limits: ReadLimits, read: Read
-) -> None:
-    """Give a source to every free child, starting children while there are fewer than `n_workers`."""
-    idle = [child for child in children if child.source is None and not child.ended]
-    n_alive = sum(not child.ended for child in children)
-    while idle or n_alive < n_workers:
-        source = next(waiting, None)
-        if source is None:
-            return
-        if idle:
-            child = idle.pop()
-        else:
-            child = _Child(limits, read)
-            children.append(child)
-            n_alive += 1
-        child.give(source)
+def _fill(pool: ReadingPool, waiting: Iterator[Source]) -> None:
+    while pool.has_room() and (source := next(waiting, None)) is not None:
+        pool.give(source)
 
 
 def _collect(busy: list[_Child], limits: ReadLimits, *, block: bool) -> Iterator[tuple[Source, Document | Reject]]:

@@ -5,12 +5,22 @@ Content decides before the name: a PDF named .txt is read as a PDF, and an image
 
 from __future__ import annotations
 
+from importlib import metadata
+
 from pipeline.errors import Reject, RejectCode
 from pipeline.readers import sniff
 from pipeline.readers.document import Document, UnreadableError
 from pipeline.readers.pdf import read_pdf
 from pipeline.readers.transcript import EXTENSIONS, read_transcript
 from pipeline.sources import Source
+
+
+_READING = 1  # raise it when the readers give other text for the same bytes: documents are then read again
+
+
+def reading_version() -> str:
+    """What determines the text that comes out of given bytes: our rules and the PDF libraries' versions."""
+    return f"{_READING} pypdf {metadata.version('pypdf')} pypdfium2 {metadata.version('pypdfium2')}"
 
 
 def read_source(source: Source) -> Document | Reject:
