@@ -14,7 +14,6 @@ from pipeline.readers.pdf import read_pdf
 from pipeline.readers.transcript import EXTENSIONS, read_transcript
 from pipeline.sources import Source
 
-
 _READING = 1  # raise it when the readers give other text for the same bytes: documents are then read again
 
 
