@@ -29,6 +29,8 @@ _SPOOL_BYTES = 4 << 20  # smaller than the table's own groups: a gathered group 
 _CACHE_BYTES = 32 << 20
 _MOST_BYTES = 2**31 - 1
 
+_FORM = {"compression": "zstd", "write_page_index": True, "write_page_checksum": True}
+
 
 class StagedTable:
     """Lines of one table. The file appears with `close`; until then there is only `<file>.spool`.
@@ -99,7 +101,7 @@ class StagedTable:
             self._writer.close()
             with (
                 pq.ParquetFile(self._spool) as file,
-                pq.ParquetWriter(self.path, self._schema, compression="zstd", write_page_index=True) as writer,
+                pq.ParquetWriter(self.path, self._schema, **_FORM) as writer,
             ):
                 spool = _Spool(file, np.array(self._starts))
                 for rows in self._iter_groups():
@@ -170,4 +172,22 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         message = f"Cannot write {path}: {reason}. Free space or mend the permissions, and run again; nothing is lost."
+        raise OutputError(message) from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what is wrong with a file of ours (damaged, permissions) into an OutputError that names it.
+
+    A file that is not there is a FileNotFoundError still: the caller knows whether it may be.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        message = (
+            f"Cannot read {path}: {str(error).rstrip('.')}. It was whole when it was written: restore it from a copy, "
+            "or mend its permissions. A part of journal/ may be removed instead: what it holds is then done again."
+        )
         raise OutputError(message) from error
