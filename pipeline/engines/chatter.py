@@ -1,4 +1,4 @@
-"""Where a talkative engine talks: into its log file, not over a progress bar.
+"""Where a talkative engine talks: into its log file, not over a progress bar. And what it must not hear: Ctrl-C.
 
 Three mouths are turned: the loggers of this process, its Python warnings, and file descriptors 1 and 2 of the processes
 it starts. Nothing here knows what the engine says.
@@ -12,10 +12,12 @@ import logging
 import multiprocessing.popen_spawn_posix as spawning
 import os
 import re
+import signal
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import IO
 
@@ -82,10 +84,11 @@ def leaks_unsaid() -> Iterator[None]:
 
 @contextlib.contextmanager
 def children_write_to(log: IO[str], on_birth: Callable[[int], None]) -> Iterator[None]:
-    """Have every process that this thread starts through multiprocessing write its stdout and stderr to the log.
+    """Have every process that this thread starts through multiprocessing write to the log, and be deaf to SIGINT.
 
     Only the launch itself, some milliseconds, sees descriptors 1 and 2 turned, so that a progress bar goes on. Other
-    threads' children are theirs.
+    threads' children are theirs. A terminal's Ctrl-C reaches all processes of the foreground at once; the engine's, and
+    those they start in turn, are to live on until this process has drained and ends them.
 
     Args:
         log: The open log file.
@@ -97,7 +100,7 @@ def children_write_to(log: IO[str], on_birth: Callable[[int], None]) -> Iterator
         if threading.get_ident() != owner:
             launch(self, process)
             return
-        with _descriptors_turned(log.fileno()):
+        with _descriptors_turned(log.fileno()), _interrupt_blocked():
             launch(self, process)
         on_birth(self.pid)
 
@@ -106,6 +109,17 @@ def children_write_to(log: IO[str], on_birth: Callable[[int], None]) -> Iterator
         yield
     finally:
         spawning.Popen._launch = launch  # type: ignore[attr-defined]  # as above
+
+
+@contextlib.contextmanager
+def _interrupt_blocked() -> Iterator[None]:
+    """Block SIGINT in this thread, and so in what it starts: a signal mask is inherited, also through exec."""
+    resource_tracker.ensure_running()  # a launch would start it first, and that unblocks SIGINT on its way
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,13 @@
 """What a talkative engine's log is written by, and read for."""
 
 import multiprocessing
+import os
+import signal
 import threading
+import time
 import warnings
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -12,6 +17,42 @@ from pipeline.engines.chatter import children_write_to, find_first_error, warnin
 
 def speak(word: str) -> None:
     print(word, flush=True)
+
+
+def start_another_and_wait(family: Connection) -> None:
+    """What an engine's process does: start a process of its own, and wait for orders."""
+    worker: BaseProcess | None = None
+    if multiprocessing.parent_process() is not None and "worker" not in multiprocessing.current_process().name:
+        context = multiprocessing.get_context("spawn")
+        worker = context.Process(target=start_another_and_wait, args=(family,), name="worker", daemon=True)
+        worker.start()
+    family.send(os.getpid())
+    time.sleep(60)
+
+
+def test_ctrl_c_is_not_for_the_engines_processes(tmp_path: Path) -> None:
+    """A terminal's SIGINT goes to all processes of a group; this one answers it itself, the others live on."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    core = multiprocessing.get_context("spawn").Process(target=start_another_and_wait, args=(sender,), name="core")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with (tmp_path / "log").open("w") as log, children_write_to(log, lambda _: None):
+        core.start()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    pids = [receiver.recv(), receiver.recv()]
+    assert core.pid in pids
+    for pid in pids:
+        os.kill(pid, signal.SIGINT)
+    time.sleep(0.5)
+    for pid in pids:
+        os.kill(pid, 0)  # still there
+    assert (tmp_path / "log").read_text() == ""
+    core.terminate()  # which ends its daemons too late: they are ended here
+    core.join(10)
+    assert core.exitcode == -signal.SIGTERM
+    os.kill(next(pid for pid in pids if pid != core.pid), signal.SIGKILL)
+    core.close()
+    receiver.close()
+    sender.close()
 
 
 def test_only_this_threads_children_speak_into_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
