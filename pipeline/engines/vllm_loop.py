@@ -23,6 +23,7 @@ from pipeline.engines import chatter
 from pipeline.engines.engine import FinishReason, Generation
 from pipeline.engines.settings import EngineSettings
 from pipeline.engines.vllm_options import build_arguments, set_cpu_environment, set_environment
+from pipeline.engines.vllm_prompt import choose_sampling, explain_misfit, find_cache_tokens
 from pipeline.errors import EngineError, PipelineError
 from pipeline.prompts.prompt import Prompt
 
@@ -55,7 +56,8 @@ class VllmLoop:
         self._born: list[int] = []
         self._tasks: set[asyncio.Task[Generation]] = set()
         self._stopping = False
-        self._seed: int | None = None
+        self._takes_seeds = False
+        self._cache_tokens = 0
         self._log_offset = 0
         self._llm: Any = None
 
@@ -108,6 +110,8 @@ class VllmLoop:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._load()
         self.ready.set_result(self._read_facts())
+        if self._stopping:  # since before it was ready, when `stop` could not yet reach this loop
+            self._stop.set()
         await self._stop.wait()
         for task in self._tasks:
             task.cancel()
@@ -160,9 +164,8 @@ class VllmLoop:
         arguments = build_arguments(self._settings, known, on_cpu=on_cpu)
         if on_cpu:
             set_cpu_environment(self._settings)
-        elif self._settings.temperature > 0:
-            # Not on the CPU: there, a seeded prompt that takes more than one step kills the whole engine (vLLM 0.32).
-            self._seed = self._settings.seed
+        # Not on the CPU: there, a seeded prompt that takes more than one step kills the whole engine (vLLM 0.32).
+        self._takes_seeds = not on_cpu
         if self._stopping:
             raise EngineError("the engine was closed while it started")
         self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments), stat_loggers=[lambda *_: Pulse()])
@@ -173,12 +176,13 @@ class VllmLoop:
         config = self._llm.vllm_config
         cache, scheduler = config.cache_config, config.scheduler_config
         self.max_num_seqs = scheduler.max_num_seqs
+        self._cache_tokens = find_cache_tokens(cache)
         return {
             "device": str(current_platform.get_device_name()),
             "dtype": str(config.model_config.dtype).removeprefix("torch."),
             "quantization": str(config.model_config.quantization or "none"),
             "kv_cache_dtype": str(cache.cache_dtype),
-            "kv_cache_tokens": str((cache.num_gpu_blocks or 0) * cache.block_size),
+            "kv_cache_tokens": str(self._cache_tokens or "unknown"),
             "tensor_parallel_size": str(config.parallel_config.tensor_parallel_size),
             "max_num_seqs": str(scheduler.max_num_seqs),
             "max_num_batched_tokens": str(scheduler.max_num_batched_tokens),
@@ -208,9 +212,7 @@ class VllmLoop:
 
         refusals = (VLLMValidationError, ValueError)  # the one became no kind of the other in vLLM 0.32
         started = time.monotonic()
-        n_needed, n_window = len(prompt.token_ids) + prompt.max_tokens, self._settings.context_window
-        if n_needed > n_window:
-            error = f"prompt and answer need {n_needed} tokens, the context window has {n_window}"
+        if error := explain_misfit(prompt, self._settings.context_window, self._cache_tokens):
             return Generation(prompt.prompt_id, "", FinishReason.REFUSED, error=error)
         try:
             async with asyncio.timeout(self._settings.request_timeout_s):
@@ -232,9 +234,10 @@ class VllmLoop:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
+        temperature, seed = choose_sampling(self._settings, prompt)
         sampling = SamplingParams(
-            temperature=self._settings.temperature,
-            seed=self._seed,
+            temperature=temperature,
+            seed=seed if self._takes_seeds else None,
             max_tokens=prompt.max_tokens,
             output_kind=RequestOutputKind.FINAL_ONLY,
             structured_outputs=StructuredOutputsParams(json=prompt.decoder_schema),

@@ -60,14 +60,14 @@ class VllmEngine:
         """Load the model; returns when prompts can run.
 
         Raises:
-            EngineError: vLLM could not load the model.
+            EngineError: vLLM could not load the model, or another thread closed the engine meanwhile.
             JobError: An engine option is unknown, or the job says it elsewhere.
         """
         self.close()
-        self._session = _Session(self._settings)
+        session = self._session = _Session(self._settings)
         atexit.register(self.close)
         try:
-            self._facts = self._session.start()
+            self._facts = session.wait_until_ready()
         except PipelineError:
             self.close()
             raise
@@ -89,7 +89,10 @@ class VllmEngine:
         return self._started().collect(timeout_s)
 
     def close(self) -> None:
-        """Stop vLLM and its processes; what is in flight is dropped. Safe to call twice, and before start."""
+        """Stop vLLM and its processes; what is in flight is dropped.
+
+        Safe to call twice, before start, and from another thread while `start` loads.
+        """
         session, self._session = self._session, None
         if session is not None:
             session.close()
@@ -116,9 +119,9 @@ class _Session:
         self._reaper = Reaper()
         self.loop = VllmLoop(settings, self._results.put, self._adopt)
         self._thread = threading.Thread(target=self.loop.run, name="vllm", daemon=True)
-
-    def start(self) -> dict[str, str]:
         self._thread.start()
+
+    def wait_until_ready(self) -> dict[str, str]:
         return self.loop.ready.result()
 
     def submit(self, prompt: Prompt) -> None:
