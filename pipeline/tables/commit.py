@@ -184,6 +184,8 @@ def _load_intent(staging: Path) -> _Intent:
     path = staging / _INTENT
     try:
         intent = _Intent.model_validate(json.loads(path.read_bytes()))
+        if intent.run_id != staging.name:
+            raise ValueError(f"it names the run {intent.run_id!r}")
     except (ValueError, RecursionError) as error:
         message = (
             f"Cannot finish the commit of run {staging.name}: {path} is damaged ({_first_line(error)}). Readers do not "
@@ -209,9 +211,11 @@ def _make_durable(folder: Path) -> dict[str, int]:
 def _write_whole(path: Path, staging: Path, value: object) -> None:
     """Write JSON, whole or not at all; what a crash leaves of it lies in the staging folder."""
     temporary = staging / f".{path.name}.tmp"
-    temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    _fsync(temporary)
-    temporary.replace(path)
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    with writing(path):
+        temporary.write_text(text, encoding="utf-8")
+        _fsync(temporary)
+        temporary.replace(path)
 
 
 def _fsync_up(folder: Path, output: Path) -> None:

@@ -185,8 +185,8 @@ def _acquired(path: Path, wait_s: float = 0.0) -> FileLock | None:
         return None
     except OSError as error:
         message = (
-            f"Cannot lock {path}, which belongs to {_owner(path)}: {error.strerror or error}. The output folder must be "
-            "on a file system with locks, and its files writable for the user of the job; nothing is lost."
+            f"Cannot lock {path}, which belongs to {_owner(path)}: {error.strerror or error}. The output folder must "
+            "be on a file system with locks, and its files writable for the user of the job; nothing is lost."
         )
         raise OutputError(message) from error
     return lock
@@ -204,6 +204,6 @@ def _holder(signature: Path) -> str:
     try:
         holder = json.loads(signature.read_bytes())
         said = f"Run {holder['run_id']} (process {holder['pid']} on {holder['host']}, since {holder['started_at']})"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "Another run, which left no name,"
     return said
