@@ -1,16 +1,17 @@
 """Recordings of answers that a test chose, for the replay engine: the prompts are the job's own, to the last id."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipeline.engines.engine import Generation
 from pipeline.engines.replay import RecordingEngine
-from pipeline.errors import Reject
-from pipeline.flow.intake import iter_ready
-from pipeline.flow.plan import build_plan
+from pipeline.flow.intake import Intake, ReadyDocument
+from pipeline.flow.plan import Plan, build_plan
+from pipeline.flow.standing import Standing
 from pipeline.job import Job
 from pipeline.prompts.prompt import Prompt
+from pipeline.tables.state import load_state
 
 Answer = Callable[[Prompt], Generation]
 
@@ -49,10 +50,16 @@ def record_answers(job: Job, answer: Answer) -> None:
     plan = build_plan(job)
     settings = plan.engine_settings(Path())
     engine = RecordingEngine(ScriptedEngine(answer), job.project / job.engine.recording, settings)
-    for ready in iter_ready(plan.entries, plan.read_limits, plan.maker):
-        if not isinstance(ready, Reject):
-            for chunk in ready.chunks:
-                for prompt in plan.maker.prompts(chunk):
-                    engine.submit(prompt)
-                    engine.collect(0)
+    for prompt in iter_prompts(plan):
+        engine.submit(prompt)
+        engine.collect(0)
     engine.close()
+
+
+def iter_prompts(plan: Plan) -> Iterator[Prompt]:
+    """Every first attempt of a plan, as a run in an empty folder would ask."""
+    standing = Standing(load_state(Path("nowhere")), plan.components, None, frozenset())
+    for item in Intake(plan.entries, standing, lambda source: None, plan.read_limits, plan.maker).items():
+        if isinstance(item, ReadyDocument):
+            for chunk in item.chunks:
+                yield from plan.maker.prompts(chunk)

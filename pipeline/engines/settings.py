@@ -61,9 +61,9 @@ class EngineSettings:
     synthetic: SyntheticSection = field(default_factory=SyntheticSection)
 
 
-def answer_fingerprint(settings: EngineSettings, kind: str) -> str:
-    """Hash of everything but the prompt that determines an answer: kind, model, sampling, options that matter."""
-    facts = {
+def answer_facts(settings: EngineSettings, kind: str) -> dict[str, object]:
+    """Everything but the prompt that determines an answer, by name: kind of engine, model, sampling, options."""
+    facts: dict[str, object] = {
         "kind": kind,
         "model": settings.model_identity,
         "context_window": settings.context_window,
@@ -73,7 +73,12 @@ def answer_fingerprint(settings: EngineSettings, kind: str) -> str:
     }
     if kind == "synthetic":
         facts["ratios"] = [settings.synthetic.truncated_ratio, settings.synthetic.invalid_ratio]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+    return facts
+
+
+def answer_fingerprint(settings: EngineSettings, kind: str) -> str:
+    """Hash of `answer_facts`."""
+    return hashlib.sha256(json.dumps(answer_facts(settings, kind), sort_keys=True, default=str).encode()).hexdigest()
 
 
 def prompt_key(prompt: Prompt, fingerprint: str) -> str:

@@ -42,6 +42,10 @@ class Background(Generic[T]):
         self._stopped.set()
         self._thread.join()
 
+    def stop(self) -> None:
+        """Ask the iterator to end soon; what it has given may still be polled. Returns at once."""
+        self._stopped.set()
+
     def poll(self, timeout_s: float = 0.0) -> T | None:
         """The next item; None when there is none within timeout_s seconds, or none will come (see `exhausted`).
 

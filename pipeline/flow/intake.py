@@ -1,18 +1,67 @@
-"""The first half of the flow: from the job's input to documents that are read, cut and ready to ask."""
+"""The first half of the flow: from the job's input to documents that are read, cut and ready to ask.
+
+Each entry comes out exactly once, under its ordinal (its place in the job's input): unchanged since an earlier run,
+lost, or ready. A document whose text is known from an earlier run or from the journal is not read again.
+"""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
+from array import array
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from pipeline.errors import Reject
+from pipeline.flow.standing import Standing, entry_hash
 from pipeline.prompts.prompt import Chunk
 from pipeline.prompts.render import PromptMaker
 from pipeline.readers.document import Document
-from pipeline.readers.pool import ReadLimits, iter_documents
+from pipeline.readers.pool import ReadingPool, ReadLimits
 from pipeline.readers.read import read_source
 from pipeline.sources import Entry, Source, load_source
+from pipeline.tables.lines import Outcome
+
+_UNCHANGED_TOGETHER = 1000
+
+Known = Callable[[Source], Document | None]
+"""Gives the document of a source whose bytes were read before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A source that this run takes up.
+
+    Attributes:
+        ordinal: Its place in the job's input, from 0.
+        occurrence: How many entries before it had the same doc_id.
+        entry: As the job lists it.
+        why: "new", "changed", ...; see `standing`.
+    """
+
+    ordinal: int
+    occurrence: int
+    entry: Entry
+    why: str
+
+    @property
+    def entry_hash(self) -> str:
+        """See `standing.entry_hash`."""
+        return entry_hash(self.entry)
+
+
+@dataclass(frozen=True, slots=True)
+class LostSource:
+    """A source that gave no document.
+
+    Attributes:
+        taken: The source.
+        reject: Why.
+        doc_key: Identity of its content; None when no bytes could be hashed.
+    """
+
+    taken: Taken
+    reject: Reject
+    doc_key: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +69,18 @@ class ReadyDocument:
     """A document with its chunks.
 
     Attributes:
+        taken: Where it stands in the job's input, and why it was taken up.
         source: Where it came from.
         document: Its text and segments.
         chunks: In order; each is asked every task.
+        was_known: Whether its text came from an earlier run or from the journal.
     """
 
+    taken: Taken
     source: Source
     document: Document
     chunks: list[Chunk]
+    was_known: bool
 
     @property
     def n_tokens(self) -> int:
@@ -35,28 +88,105 @@ class ReadyDocument:
         return sum(len(chunk.token_ids) - chunk.n_repeated_tokens for chunk in self.chunks)
 
 
-def iter_ready(
-    entries: Iterable[Entry], limits: ReadLimits, maker: PromptMaker, stopped: Callable[[], bool] = lambda: False
-) -> Generator[ReadyDocument | Reject]:
-    """Read and cut every entry, in child processes, in the order in which they are done.
+@dataclass(slots=True)
+class Unchanged:
+    """Sources that stand in the tables as they are, some at a time.
 
-    Each entry comes out exactly once: as a document, or as the reject that says why not. `stopped` as in
-    `iter_documents`.
+    Attributes:
+        ordinals: Their places in the job's input.
+        n_rejected: How many of them are rejected sources.
+        n_prompts: Questions asked about them when they were settled.
+        n_rejected_answers: How many of those gave no record.
     """
-    lost: deque[Reject] = deque()
-    for source, read in iter_documents(_iter_sources(entries, lost), limits, read_source, stopped):
-        while lost:
-            yield lost.popleft()
-        yield read if isinstance(read, Reject) else ReadyDocument(source, read, maker.cut(read))
-    yield from lost
+
+    ordinals: array[int] = field(default_factory=lambda: array("q"))
+    n_rejected: int = 0
+    n_prompts: int = 0
+    n_rejected_answers: int = 0
 
 
-def _iter_sources(entries: Iterable[Entry], lost: deque[Reject]) -> Iterator[Source]:
-    """Sources that can be opened; the others go to `lost`."""
-    seen_doc_ids: set[str] = set()
-    for entry in entries:
-        loaded = load_source(entry, seen_doc_ids)
-        if isinstance(loaded, Reject):
-            lost.append(loaded)
-        else:
-            yield loaded
+Item = Unchanged | LostSource | ReadyDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What is needed to take sources in.
+
+    Attributes:
+        entries: The job's input, in order.
+        standing: What the output folder holds of it.
+        known: Texts that were read before.
+        limits: What reading one document may cost.
+        maker: Cuts documents.
+    """
+
+    entries: Sequence[Entry]
+    standing: Standing
+    known: Known
+    limits: ReadLimits
+    maker: PromptMaker
+
+    def items(self, stopped: Callable[[], bool] = lambda: False) -> Generator[Item]:
+        """Every entry once, in the order in which they are done.
+
+        Args:
+            stopped: Asked twice a second at least; once it says yes, reading ends and nothing more comes.
+        """
+        todo = self._iter_todo()
+        reading: dict[str, Taken] = {}
+        with ReadingPool(self.limits, read_source) as pool:
+            yield from self._fill(pool, todo, reading)
+            while not pool.is_idle and not stopped():
+                done = pool.take()
+                yield from self._fill(pool, todo, reading)  # first: no child waits while a document is cut
+                if done is not None:
+                    source, read = done
+                    yield self._ready(reading.pop(source.doc_id), source, read)
+
+    def _fill(
+        self,
+        pool: ReadingPool,
+        todo: Iterator[Unchanged | LostSource | tuple[Taken, Source]],
+        reading: dict[str, Taken],
+    ) -> Iterator[Item]:
+        """Give the pool what it has room for; what needs no reading comes out at once."""
+        while pool.has_room() and (item := next(todo, None)) is not None:
+            if not isinstance(item, tuple):
+                yield item
+                continue
+            taken, source = item
+            document = self.known(source)
+            if document is None:
+                reading[source.doc_id] = taken
+                pool.give(source)
+            else:
+                yield ReadyDocument(taken, source, document, self.maker.cut(document), was_known=True)
+
+    def _ready(self, taken: Taken, source: Source, read: Document | Reject) -> LostSource | ReadyDocument:
+        if isinstance(read, Reject):
+            return LostSource(taken, read, source.doc_key)
+        return ReadyDocument(taken, source, read, self.maker.cut(read), was_known=False)
+
+    def _iter_todo(self) -> Iterator[Unchanged | LostSource | tuple[Taken, Source]]:
+        """Hash each entry and ask how it stands."""
+        seen: set[str] = set()
+        repeated: Counter[str] = Counter()
+        unchanged = Unchanged()
+        for ordinal, entry in enumerate(self.entries):
+            if entry.doc_id in seen:
+                repeated[entry.doc_id] += 1
+            loaded = load_source(entry, seen)
+            why, settled = self.standing.why(entry, repeated[entry.doc_id], loaded)
+            if why is None and settled is not None:
+                unchanged.ordinals.append(ordinal)
+                unchanged.n_rejected += settled.outcome == Outcome.REJECTED
+                unchanged.n_prompts += settled.n_prompts
+                unchanged.n_rejected_answers += settled.n_rejected_answers
+            elif why is not None:
+                taken = Taken(ordinal, repeated[entry.doc_id], entry, why)
+                yield LostSource(taken, loaded, None) if isinstance(loaded, Reject) else (taken, loaded)
+            if len(unchanged.ordinals) == _UNCHANGED_TOGETHER:
+                yield unchanged
+                unchanged = Unchanged()
+        if unchanged.ordinals:
+            yield unchanged

@@ -12,7 +12,9 @@ from pipeline import __version__
 from pipeline.engines.choose import open_engine
 from pipeline.engines.engine import Engine
 from pipeline.engines.settings import EngineSettings
+from pipeline.flow.components import Components, build_components, fingerprint
 from pipeline.flow.inputs import list_entries
+from pipeline.flow.options import RunOptions
 from pipeline.job import Job
 from pipeline.job.sections import TaskSection
 from pipeline.models import ModelFolder, resolve_model
@@ -21,6 +23,7 @@ from pipeline.prompts.render import PromptMaker, Question
 from pipeline.prompts.tokenizer import Tokenizer
 from pipeline.prompts.tokenizers import load_tokenizer
 from pipeline.readers.pool import ReadLimits
+from pipeline.readers.read import reading_version
 from pipeline.schema.load import Contract, load_contract
 from pipeline.sources import Entry, manifest_columns
 from pipeline.tables.layout import carried
@@ -41,6 +44,8 @@ class Plan:
         maker: Cuts documents and makes prompts.
         read_limits: What reading one document may cost.
         tables: What the tables are made for.
+        reading: The readers' version.
+        components: What determines the rows, by name.
     """
 
     job: Job
@@ -52,33 +57,17 @@ class Plan:
     maker: PromptMaker
     read_limits: ReadLimits
     tables: Tables
+    reading: str
+    components: Components
 
     def engine_settings(self, log_path: Path) -> EngineSettings:
         """What the engine is told; its chatter goes to log_path."""
-        job = self.job
-        return EngineSettings(
-            model_path=self.model.path,
-            model_name=self.model.name,
-            model_identity=self.model.identity,
-            context_window=self.context_window,
-            log_path=log_path,
-            temperature=job.generation.temperature,
-            seed=job.generation.seed,
-            tokenizer_mode=self._tokenizer_mode(),
-            request_timeout_s=job.generation.request_timeout_s,
-            stall_timeout_s=job.engine.stall_timeout_s,
-            options=job.engine.options,
-            synthetic=job.engine.synthetic,
-        )
+        return _engine_settings(self.job, self.model, self.context_window, log_path)
 
-    def _tokenizer_mode(self) -> str:
-        """How the engine reads tokens back: by the Hugging Face files where there are any.
-
-        Prompts go as ids, so it encodes nothing; and its grammar backend cannot use sentencepiece Mistral tokenizers.
-        """
-        if self.job.model.tokenizer != "mistral" and (self.model.path / "tokenizer.json").exists():
-            return "hf"
-        return self.job.model.tokenizer
+    @property
+    def max_restarts(self) -> int:
+        """Restarts of a dead engine in a row; a recording that lacks an answer will lack it again."""
+        return 0 if self.job.engine.kind == "replay" else self.job.engine.max_restarts
 
     def open_engine(self, log_path: Path) -> Engine:
         """The engine the job names, not started; its chatter goes to log_path."""
@@ -87,21 +76,19 @@ class Plan:
         return open_engine(engine.kind, self.engine_settings(log_path), recording)
 
 
-def build_plan(job: Job, limit: int | None = None) -> Plan:
+def build_plan(job: Job, options: RunOptions = RunOptions()) -> Plan:  # noqa: B008  frozen: nobody can change it
     """Load what a job names.
 
     Args:
         job: The settings.
-        limit: Take that many sources at most.
+        options: How much of its input to take.
 
     Raises:
         JobError: Something the job names is absent or wrong.
         EngineError: The embedded model could not be made.
     """
-    entries = list_entries(job, limit)
+    entries = [entry for entry in list_entries(job) if options.lane.takes(entry.doc_id)][: options.limit]
     contracts = {t.name: load_contract(job.project / t.schema_path, job.max_tokens_of(t)) for t in job.tasks}
-    carried_columns = manifest_columns(job.input.manifest, job.project)
-    carried(carried_columns)
     model = resolve_model(job.model.path, job.project)
     tokenizer = load_tokenizer(job.model.tokenizer, model.path, model.name)
     context_window = min(model.context_window, job.model.context_window or model.context_window)
@@ -109,15 +96,59 @@ def build_plan(job: Job, limit: int | None = None) -> Plan:
     chunking = job.chunking
     maker = PromptMaker(tokenizer, questions, context_window, chunking.max_tokens, chunking.overlap_segments)
     limits = ReadLimits(job.input.read_timeout_s, job.input.read_memory_mb, job.input.n_workers)
-    lineage = {"_model": model.name, "_job_fingerprint": job_fingerprint(job, contracts)}
-    tables = Tables(
+    settings = _engine_settings(job, model, context_window, Path())
+    reading = reading_version()
+    components = build_components(job, settings, contracts, tokenizer.name, reading)
+    tables = _tables(job, contracts, model.name, fingerprint(components))
+    return Plan(job, entries, contracts, model, context_window, tokenizer, maker, limits, tables, reading, components)
+
+
+def _engine_settings(job: Job, model: ModelFolder, context_window: int, log_path: Path) -> EngineSettings:
+    return EngineSettings(
+        model_path=model.path,
+        model_name=model.name,
+        model_identity=model.identity,
+        context_window=context_window,
+        log_path=log_path,
+        temperature=job.generation.temperature,
+        seed=job.generation.seed,
+        tokenizer_mode=_tokenizer_mode(job, model),
+        request_timeout_s=job.generation.request_timeout_s,
+        stall_timeout_s=job.engine.stall_timeout_s,
+        options=job.engine.options,
+        synthetic=job.engine.synthetic,
+    )
+
+
+def _tokenizer_mode(job: Job, model: ModelFolder) -> str:
+    """How the engine reads tokens back: by the Hugging Face files where there are any.
+
+    Prompts go as ids, so it encodes nothing; and its grammar backend cannot use sentencepiece Mistral tokenizers.
+    """
+    if job.model.tokenizer != "mistral" and (model.path / "tokenizer.json").exists():
+        return "hf"
+    return job.model.tokenizer
+
+
+def _tables(job: Job, contracts: Mapping[str, Contract], model_name: str, fingerprint: str) -> Tables:
+    carried_columns = manifest_columns(job.input.manifest, job.project)
+    carried(carried_columns)
+    job_print = job_fingerprint(job, contracts)
+    kind = job.engine.kind
+    return Tables(
         columns={task: contract.columns for task, contract in contracts.items()},
         carried_columns=carried_columns,
-        lineage=lineage,
-        metadata={"job": job.name, "job_fingerprint": lineage["_job_fingerprint"], "pipeline_version": __version__},
+        lineage={"_model": model_name if kind != "synthetic" else "synthetic", "_job_fingerprint": job_print},
+        metadata={
+            "job": job.name,
+            "job_fingerprint": job_print,
+            "pipeline_version": __version__,
+            "engine": kind,
+        },
         schemas={task: json.dumps(contract.schema, ensure_ascii=False) for task, contract in contracts.items()},
+        engine=kind,
+        fingerprint=fingerprint,
     )
-    return Plan(job, entries, contracts, model, context_window, tokenizer, maker, limits, tables)
 
 
 def _question(task: TaskSection, contract: Contract) -> Question:

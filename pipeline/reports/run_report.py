@@ -14,10 +14,11 @@ from pipeline import __version__
 from pipeline.errors import ConservationError
 from pipeline.job import Job
 from pipeline.job.sections import GatesSection
-from pipeline.reports.ledger import Ledger, Sum
+from pipeline.reports.ledger import Ledger, OpenWork, Sum
 
 EXIT_COMPLETE = 0
 EXIT_GATE_FAILED = 5
+EXIT_TRY_AGAIN = 75
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class RunFacts:
         tokenizer: Its name.
         context_window: Tokens of prompt and answer together.
         chunk_budget: Most document tokens in a prompt.
+        components: What determines the rows, by name; the next run compares.
+        fingerprint: Hash of them.
+        lane: The share of the sources that this run took.
+        stopped: Why it ended before its work did; None when it did not.
+        n_engine_deaths: How often the engine died and was started again.
     """
 
     run_id: str
@@ -43,15 +49,19 @@ class RunFacts:
     tokenizer: str
     context_window: int
     chunk_budget: int
+    components: Mapping[str, str]
+    fingerprint: str
+    lane: str
+    stopped: str | None
+    n_engine_deaths: int
 
 
-def close_books(ledger: Ledger, n_lines: Mapping[str, int]) -> list[Sum]:
-    """The sums of a run.
+def close_books(sums: list[Sum]) -> list[Sum]:
+    """The sums of a run, every one of them closed.
 
     Raises:
         ConservationError: One of them does not close; the run must not be committed.
     """
-    sums = ledger.sums(n_lines)
     if wrong := [f"{item.name}: {item.left} is not {item.right}" for item in sums if not item.closes]:
         message = (
             "The sums of this run do not close, so nothing was committed. This is a bug. " + "; ".join(wrong) + "."
@@ -61,15 +71,18 @@ def close_books(ledger: Ledger, n_lines: Mapping[str, int]) -> list[Sum]:
 
 
 def failed_gates(gates: GatesSection, ledger: Ledger) -> list[str]:
-    """One sentence for each gate of the job that this run fails."""
+    """One sentence for each gate of the job that its tables fail, what earlier runs settled included."""
+    n_sources = ledger.n_sources - ledger.n_left
+    n_prompts = ledger.n_prompts + ledger.n_unchanged_prompts
+    n_lost_answers = ledger.n_answer_rejects + ledger.n_unchanged_rejected_answers
     ratios = {
-        "max_reject_ratio": (gates.max_reject_ratio, ledger.n_source_rejects, ledger.n_sources, "sources"),
-        "max_answer_reject_ratio": (
-            gates.max_answer_reject_ratio,
-            ledger.n_answer_rejects,
-            ledger.n_prompts,
-            "answers",
+        "max_reject_ratio": (
+            gates.max_reject_ratio,
+            ledger.n_source_rejects + ledger.n_unchanged_rejected,
+            n_sources,
+            "sources",
         ),
+        "max_answer_reject_ratio": (gates.max_answer_reject_ratio, n_lost_answers, n_prompts, "answers"),
     }
     return [
         f"gates.{name} is {limit:g}, and {lost} of {total} {what} were lost ({lost / total:.3f})."
@@ -78,7 +91,14 @@ def failed_gates(gates: GatesSection, ledger: Ledger) -> list[str]:
     ]
 
 
-def build_report(job: Job, facts: RunFacts, ledger: Ledger, sums: list[Sum]) -> dict[str, object]:
+def exit_code(facts: RunFacts, ledger: Ledger, open_work: OpenWork, failed: list[str]) -> int:
+    """What the run's exit code says: something is left, a gate failed, or all is well."""
+    if facts.stopped is not None and (ledger.n_left or open_work.n_documents):
+        return EXIT_TRY_AGAIN
+    return EXIT_GATE_FAILED if failed else EXIT_COMPLETE
+
+
+def build_report(job: Job, facts: RunFacts, ledger: Ledger, sums: list[Sum], open_work: OpenWork) -> dict[str, object]:
     """The whole report, ready for JSON."""
     failed = failed_gates(job.gates, ledger)
     seconds = facts.seconds.get("generating", 0.0)
@@ -86,12 +106,17 @@ def build_report(job: Job, facts: RunFacts, ledger: Ledger, sums: list[Sum]) -> 
         "run_id": facts.run_id,
         "job": job.name,
         "job_fingerprint": job.fingerprint,
-        "exit_code": EXIT_GATE_FAILED if failed else EXIT_COMPLETE,
+        "exit_code": exit_code(facts, ledger, open_work, failed),
         "failed_gates": failed,
+        "stopped": facts.stopped,
+        "lane": facts.lane,
+        "fingerprint": facts.fingerprint,
+        "components": dict(facts.components),
         "started_at": facts.started_at.isoformat(),
         "finished_at": facts.finished_at.isoformat(),
         "seconds": {name: round(value, 3) for name, value in facts.seconds.items()},
-        "counts": _counts(ledger),
+        "counts": _counts(ledger, open_work),
+        "why": dict(sorted(ledger.why.items())),
         "sums": [{"name": s.name, "left": s.left, "right": s.right, "closes": s.closes} for s in sums],
         "rejects": dict(sorted(ledger.rejects.items())),
         "segments": dict(sorted(ledger.segments.items())),
@@ -107,23 +132,29 @@ def build_report(job: Job, facts: RunFacts, ledger: Ledger, sums: list[Sum]) -> 
             "tokenizer": facts.tokenizer,
             "context_window": facts.context_window,
             "chunk_budget": facts.chunk_budget,
+            "deaths": facts.n_engine_deaths,
         },
         "versions": {"pipeline": __version__, "python": platform.python_version()},
         "settings": job.model_dump(mode="json", by_alias=True),
     }
 
 
-def _counts(ledger: Ledger) -> dict[str, object]:
+def _counts(ledger: Ledger, open_work: OpenWork) -> dict[str, object]:
     return {
         "sources": ledger.n_sources,
-        "documents": ledger.n_documents,
+        "unchanged": ledger.n_unchanged,
+        "removed": ledger.n_removed,
+        "documents": ledger.n_settled,
+        "known_documents": ledger.n_known_documents,
         "rejected_sources": ledger.n_source_rejects,
+        "left": ledger.n_left + open_work.n_documents,
         "pages": ledger.n_pages,
         "segments": ledger.n_segments,
         "characters": ledger.n_chars,
         "chunks": ledger.n_chunks,
         "prompts": ledger.n_prompts,
-        "generations": ledger.n_generations,
+        "attempts": ledger.n_attempts,
+        "reused": ledger.n_reused,
         "records": ledger.n_records,
         "rejected_answers": ledger.n_answer_rejects,
         "rows": dict(sorted(ledger.n_rows.items())),

@@ -1,22 +1,22 @@
 """The journal: lines that must survive a crash, in small immutable Parquet parts, written while a run goes on.
 
 A part is written under a hidden name, synced and renamed: a reader sees all of it or none. At most what was appended
-since the last flush is lost with a killed run. Parts are forgotten when what they hold is settled by a commit.
+since the last flush is lost with a killed run. Parts are dropped when a commit has left nothing of
+them open.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.tables.layout import Line
-from pipeline.tables.staged import reading, writing
+from pipeline.tables.parquet import FORM
+from pipeline.tables.staged import writing
 
 _MOST_BYTES = 16 << 20
 
@@ -112,31 +112,21 @@ def clean(folder: Path, lane: str | None = None) -> int:
     return len(left)
 
 
-def forget(folder: Path, settled: Callable[[str], bool], key_column: str) -> int:
-    """Remove the parts whose lines are all settled; returns how many. Another run may be at it at the same time.
+def drop(folder: Path, lane: str | None = None) -> int:
+    """Remove the parts whose lines stand in committed tables; returns how many.
 
     Args:
         folder: The folder of one journal.
-        settled: Whether nothing will look for this key in the journal any more.
-        key_column: The column that holds the keys.
+        lane: Only those of this lane; None: all. The caller holds its lock and has left nothing open.
 
     Raises:
-        OutputError: A part is damaged, or cannot be removed.
+        OutputError: One cannot be removed.
     """
-    done = [path for path in list_parts(folder) if all(map(settled, _load_keys(path, key_column)))]
+    done = [path for path in list_parts(folder) if lane is None or path.name.startswith(f"{lane}.")]
     with writing(folder):
         for path in done:
             path.unlink(missing_ok=True)
     return len(done)
-
-
-def _load_keys(path: Path, column: str) -> list[str]:
-    """The keys in a part; none when another run has removed it."""
-    try:
-        with reading(path), pq.ParquetFile(path) as file:
-            return cast("list[str]", file.read(columns=[column]).column(column).to_pylist())
-    except FileNotFoundError:
-        return []
 
 
 def _write_whole(table: pa.Table, path: Path) -> None:
@@ -144,7 +134,7 @@ def _write_whole(table: pa.Table, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         with temporary.open("wb") as file:
-            pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+            pq.write_table(table, file, **FORM)
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(path)

@@ -1,0 +1,105 @@
+"""How each source of the job stands against what the output folder already holds: unchanged, or why it is taken up.
+
+The words that `sources/` uses for why: new, changed (its bytes), relisted (its uri, password or carried columns), stale
+(the job), retried (asked for).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import Reject, RejectCode
+from pipeline.flow.components import READ_LIMITS, READERS, Components, compare, fingerprint
+from pipeline.flow.options import RetryRejects
+from pipeline.sources import Entry, Source
+from pipeline.tables.lines import Outcome
+from pipeline.tables.state import Settled, State
+
+_LOST_BY_LIMITS = {RejectCode.READ_TIMEOUT, RejectCode.READ_MEMORY}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an output folder holds, as seen by one job.
+
+    Attributes:
+        state: The folder's settled sources.
+        components: What determines the rows now.
+        retry: What to take up again; None: nothing.
+        retried: Documents of which an answer was lost that `retry` names.
+    """
+
+    state: State
+    components: Components
+    retry: RetryRejects | None
+    retried: frozenset[str]
+
+    def why(self, entry: Entry, occurrence: int, loaded: Source | Reject) -> tuple[str | None, Settled | None]:
+        """Why a source is taken up; None when it is unchanged. And how it was settled before, if it was.
+
+        Args:
+            entry: As the job lists it.
+            occurrence: How many entries before had the same doc_id.
+            loaded: What became of it when it was hashed.
+        """
+        settled = self.state.find(entry.doc_id, occurrence)
+        if settled is None or settled.outcome == Outcome.REMOVED:
+            return "new", None
+        if isinstance(loaded, Reject):
+            is_same = settled.doc_key is None and settled.code == loaded.code
+            return (None if is_same else "changed"), settled
+        if settled.doc_key != loaded.doc_key:
+            return "changed", settled
+        if settled.entry_hash != entry_hash(entry):
+            return "relisted", settled
+        return self._why_again(entry, settled), settled
+
+    def _why_again(self, entry: Entry, settled: Settled) -> str | None:
+        """The same file under the same entry: is it the job that changed, or is it to be retried?"""
+        if settled.outcome == Outcome.DOCUMENT:
+            if settled.fingerprint != fingerprint(self.components):
+                return "stale"
+            return "retried" if entry.doc_id in self.retried else None
+        before = self._components_of(settled)
+        if before.get(READERS) != self.components[READERS]:
+            return "stale"
+        if settled.code in _LOST_BY_LIMITS and before.get(READ_LIMITS) != self.components[READ_LIMITS]:
+            return "stale"
+        return "retried" if self.retry and self.retry.takes(settled.code or "") else None
+
+    def _components_of(self, settled: Settled) -> Components:
+        components: Components = self.state.report(settled.run_id).get("components", {})
+        return components
+
+    def explain(self, n_tasks: int) -> Iterator[str]:
+        """One sentence for each earlier version of the job whose rows are stale: what changed, and what it costs."""
+        n_documents: Counter[str] = Counter()
+        n_chunks: Counter[str] = Counter()
+        runs: dict[str, Settled] = {}
+        now = fingerprint(self.components)
+        for settled in self.state.iter_present():
+            if settled.outcome == Outcome.DOCUMENT and settled.fingerprint != now:
+                n_documents[settled.fingerprint] += 1
+                n_chunks[settled.fingerprint] += settled.n_chunks
+                runs[settled.fingerprint] = settled
+        for old, settled in runs.items():
+            change = compare(self._components_of(settled), self.components)
+            n_answers = change.n_answers(n_chunks[old], n_tasks)
+            cost = f"{n_answers:,} answers to redo" if n_answers else "no answer to redo, rows are made again"
+            reasons = ", ".join(change.reasons) or "the job changed"
+            yield f"{reasons[0].upper()}{reasons[1:]}: {n_documents[old]:,} documents are stale, {cost}."
+
+    def removed(self, entries: Sequence[Entry]) -> list[Settled]:
+        """Sources that were settled before and that the job no longer lists."""
+        listed = {entry.doc_id for entry in entries}
+        return [settled for settled in self.state.iter_present() if settled.doc_id not in listed]
+
+
+def entry_hash(entry: Entry) -> str:
+    """Hash of what the job's input says of a source besides its doc_id, 16 hex digits."""
+    columns: Mapping[str, str] = dict(entry.columns)
+    return hashlib.sha256(json.dumps([entry.uri, entry.password, columns]).encode()).hexdigest()[:16]
