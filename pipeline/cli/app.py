@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import tempfile
 import traceback
@@ -15,10 +14,14 @@ from pipeline import __version__
 from pipeline.cli.check import check
 from pipeline.cli.run import run
 from pipeline.cli.show import show
-from pipeline.errors import PipelineError
+from pipeline.cli.signals import InterruptError, StopNowError, interrupt_on_signals
+from pipeline.errors import PipelineError, TryAgainError
 
 EXIT_CODES = """Exit codes: 0 complete; 2 job or schema wrong; 3 engine; 4 output; 5 committed, but a gate failed;
-70 a bug; 75 try again."""
+70 a bug; 75 try again: another run holds the output folder, or this one was asked to end (what is whole is committed,
+and the next start does the rest)."""
+_STOPPED_AT_ONCE = """stopped at once: this run committed nothing (a commit that had begun is finished by the next
+start). The output folder's journal/ keeps the documents and answers that were flushed; the next start goes on there."""
 
 app = typer.Typer(
     help="Turn long documents into typed rows, with vLLM, offline.",
@@ -47,14 +50,9 @@ def _options(
     """Turn long documents into typed rows, with vLLM, offline."""
 
 
-class _InterruptedError(BaseException):
-    """Somebody asked the run to end. Not KeyboardInterrupt, which the command line library takes for itself."""
-
-
 def main() -> NoReturn:
     """Run the command line and end the process with the exit code that tells the truth."""
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt_on_signals()
     try:
         app()
     except PipelineError as error:
@@ -63,18 +61,16 @@ def main() -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: nothing left to say
         sys.exit(0)
-    except _InterruptedError:
-        print("interrupted: nothing of this run was committed", file=sys.stderr)
+    except StopNowError:
+        print(_STOPPED_AT_ONCE, file=sys.stderr)
+        sys.exit(TryAgainError.exit_code)
+    except InterruptError:
+        print("interrupted", file=sys.stderr)
         sys.exit(130)
     except Exception as error:  # noqa: BLE001  the last line of defence: a sentence here, the traceback in a file
         print(f"error: a bug in pipeline {__version__}: {_crash_report(error)}", file=sys.stderr)
         sys.exit(PipelineError.exit_code)
     sys.exit(0)
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    """Ctrl-C and a scheduler's SIGTERM end a run in the same way: children stopped, nothing half-written."""
-    raise _InterruptedError
 
 
 def _crash_report(error: Exception) -> str:

@@ -1,14 +1,17 @@
-"""What several commands take: the job file, `--var`, `--set`, `--json`; and how a Job comes from them."""
+"""What the commands take besides their names, and how a Job and the options of a run come from it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.errors import JobError
+from pipeline.errors import JobError, RejectCode
 from pipeline.job import Job, load_job
+
+if TYPE_CHECKING:
+    from pipeline.flow.options import RunOptions
 
 JobArgument = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (TOML).")]
 VarOption = Annotated[
@@ -18,7 +21,62 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Override a setting of the job file.")
 ]
 LimitOption = Annotated[int | None, typer.Option("--limit", metavar="N", min=0, help="Take the first N sources only.")]
+TimeLimitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--time-limit",
+        metavar="3h50m",
+        help="End within this time: begin nothing more, commit what is whole, exit 75. The next start does the rest.",
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="I/N", help="Take the I-th of N parts of the sources, for job arrays; I from 1."),
+]
+RetryRejectsOption = Annotated[
+    bool, typer.Option("--retry-rejects", help="Take up again what earlier runs lost, for whatever reason.")
+]
+RetryCodeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--retry-code",
+        metavar="CODE,...",
+        help="Take up again what earlier runs lost for these reasons only, for instance truncated,engine_failed.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
+
+
+def options_from(limit: int | None, shard: str | None, retry_all: bool, retry_codes: list[str] | None) -> RunOptions:
+    """What a run is told besides its job.
+
+    Args:
+        limit: `--limit`.
+        shard: `--shard`; None: all sources.
+        retry_all: `--retry-rejects`.
+        retry_codes: Each `--retry-code`, comma-separated reject codes.
+
+    Raises:
+        JobError: The shard is not "i/n", or a code is unknown.
+    """
+    from pipeline.flow.options import RetryRejects, RunOptions
+    from pipeline.tables.locks import WHOLE, parse_lane
+
+    codes = frozenset(code for text in retry_codes or [] for code in _parse_codes(text))
+    if retry_all and codes:
+        raise JobError(
+            "--retry-rejects takes up everything that was lost, --retry-code a part of it: give one of them."
+        )
+    retry = RetryRejects(codes) if retry_all or codes else None
+    return RunOptions(limit=limit, lane=WHOLE if shard is None else parse_lane(shard), retry=retry)
+
+
+def _parse_codes(text: str) -> list[RejectCode]:
+    words = [word.strip().lower() for word in text.split(",")]
+    if unknown := [word for word in words if word not in set(RejectCode)]:
+        valid = ", ".join(RejectCode)
+        raise JobError(f"--retry-code {text!r}: there is no reject code {unknown[0]!r}. The codes are {valid}.")
+    return [RejectCode(word) for word in words]
 
 
 def job_from(path: Path, variables: list[str] | None, overrides: list[str] | None) -> Job:

@@ -45,10 +45,20 @@ class Speed:
 
     def _tokens_left(self, ledger: Ledger, n_sources: int) -> float:
         """Those of the prompts that wait or run, and as many for each unread source as a read one had on average."""
-        handled = ledger.n_documents + ledger.n_source_rejects
+        taken = _taken(ledger)
         known = ledger.n_prompt_tokens + ledger.n_pending_tokens
-        unread = max(n_sources - handled, 0) * (known / handled if handled else 0.0)
+        unread = max(n_sources - ledger.n_unchanged - taken, 0) * (known / taken if taken else 0.0)
         return ledger.n_pending_tokens + unread
+
+
+def _taken(ledger: Ledger) -> int:
+    """Sources that this run took in."""
+    return ledger.n_documents + ledger.n_source_rejects
+
+
+def _settled(ledger: Ledger) -> int:
+    """Questions whose last attempt is in."""
+    return ledger.n_records + ledger.n_answer_rejects
 
 
 class Lines(Watcher):
@@ -74,8 +84,8 @@ class Lines(Watcher):
         if time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + _LINE_EVERY_S
             counts = (
-                f"documents {ledger.n_documents + ledger.n_source_rejects} of {n_sources}, chunks {ledger.n_chunks}, "
-                f"answers {ledger.n_generations} of {ledger.n_prompts}, rejects {ledger.rejects.total()}"
+                f"documents {ledger.n_unchanged + _taken(ledger)} of {n_sources}, chunks {ledger.n_chunks}, "
+                f"answers {_settled(ledger)} of {ledger.n_prompts}, rejects {ledger.rejects.total()}"
             )
             self.say(f"{counts}{', ' if speed else ''}{speed}")
 
@@ -116,9 +126,9 @@ class Bars(Watcher):
         if time.monotonic() < self._next_s:
             return
         self._next_s = time.monotonic() + _BARS_EVERY_S
-        handled = ledger.n_documents + ledger.n_source_rejects
+        handled = ledger.n_unchanged + _taken(ledger)
         lost = ledger.rejects.total()
         note = f"{ledger.n_chunks} chunks" + (f", {lost} rejected" if lost else "")
         self._progress.update(self._documents, completed=handled, total=n_sources, note=note)
         speed = self._speed.text(ledger, n_sources)
-        self._progress.update(self._answers, completed=ledger.n_generations, total=ledger.n_prompts or None, note=speed)
+        self._progress.update(self._answers, completed=_settled(ledger), total=ledger.n_prompts or None, note=speed)

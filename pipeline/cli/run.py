@@ -3,47 +3,71 @@
 from __future__ import annotations
 
 import json
-import secrets
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import typer
 
-from pipeline.cli.options import JobArgument, JsonOption, LimitOption, SetOption, VarOption, job_from
+from pipeline.cli.duration import parse_duration
+from pipeline.cli.options import (
+    JobArgument,
+    JsonOption,
+    LimitOption,
+    RetryCodeOption,
+    RetryRejectsOption,
+    SetOption,
+    ShardOption,
+    TimeLimitOption,
+    VarOption,
+    job_from,
+    options_from,
+)
+from pipeline.cli.signals import draining
 from pipeline.errors import RejectCode
+from pipeline.flow.stop import Stop
 
 
 def run(
     job: JobArgument,
+    *,
     var: VarOption = None,
     set_: SetOption = None,
     limit: LimitOption = None,
+    shard: ShardOption = None,
+    time_limit: TimeLimitOption = None,
+    retry_rejects: RetryRejectsOption = False,
+    retry_code: RetryCodeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read the documents, ask the questions, commit the tables."""
+    """Read the documents, ask the questions, commit the tables. What is done already is not done again."""
     from pipeline.cli.progress import open_watcher
     from pipeline.flow.local import run_job
     from pipeline.flow.plan import build_plan
 
+    stop = Stop(None if time_limit is None else parse_duration(time_limit))
+    options = options_from(limit, shard, retry_rejects, retry_code)
     settings = job_from(job, var, set_)
-    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    with open_watcher() as watcher:
-        watcher.say(f"Preparing job {settings.name} and model {settings.model.path} ...")
-        plan = build_plan(settings, limit)
-        report, path = run_job(plan, run_id, watcher)
+    with draining(stop):
+        with open_watcher() as watcher:
+            watcher.say(f"Preparing job {settings.name} and model {settings.model.path} ...")
+            report, path = run_job(build_plan(settings, options), options, watcher, stop)
+        _tell(report, path, settings.output_folder, as_json)
+    raise typer.Exit(cast("int", report["exit_code"]))
+
+
+def _tell(report: dict[str, object], path: Path, output: Path, as_json: bool) -> None:
+    """The report for a machine, or its summary for a person; failed gates on standard error."""
     if as_json:
         print(json.dumps({**report, "report": str(path)}, ensure_ascii=False))
     else:
         print(summary(report))
-        print(f"tables    {settings.output_folder}")
+        print(f"tables    {output}")
         print(f"report    {path}")
-        print(f"look      pipeline show {shown(settings.output_folder)}")
+        print(f"look      pipeline show {shown(output)}")
     for sentence in cast("list[str]", report["failed_gates"]):
         print(f"gate failed: {sentence}", file=sys.stderr)
-    raise typer.Exit(cast("int", report["exit_code"]))
 
 
 def shown(folder: Path) -> Path:
@@ -53,15 +77,17 @@ def shown(folder: Path) -> Path:
 
 
 def summary(report: Mapping[str, Any]) -> str:
-    """The counts of a run, in lines that a person reads from the top."""
+    """What happened, and the counts of a run, in lines that a person reads from the top."""
     n, tokens, seconds = report["counts"], report["tokens"], report["seconds"]
     rows = ", ".join(f"{task} {rows:,}" for task, rows in n["rows"].items()) or "none"
     closing = sum(item["closes"] for item in report["sums"])
     lines = [
+        headline(report),
         f"run       {report['run_id']}",
-        f"sources   {n['sources']:,} = {n['documents']:,} documents + {n['rejected_sources']:,} rejected",
+        f"sources   {n['sources']:,} = {_parts(n)}",
         f"pages     {n['pages']:,} (segments {n['segments']:,}, chunks {n['chunks']:,})",
-        f"answers   {n['generations']:,} = {n['records']:,} records + {n['rejected_answers']:,} rejected",
+        f"answers   {n['records'] + n['rejected_answers']:,} = {n['records']:,} records + "
+        f"{n['rejected_answers']:,} rejected ({n['attempts']:,} attempts, {n['reused']:,} of them reused)",
         f"rows      {rows}",
         f"tokens    {tokens['prompts']:,} in ({tokens['cached']:,} cached), {tokens['output']:,} out, "
         f"{tokens['per_second']:,.0f} a second",
@@ -70,3 +96,28 @@ def summary(report: Mapping[str, Any]) -> str:
     ]
     lines += [f"rejected  {lost:,} x {code}: {RejectCode(code).advice}" for code, lost in report["rejects"].items()]
     return "\n".join(lines)
+
+
+def _parts(n: Mapping[str, int]) -> str:
+    """What the sources of a run add up from; nothing that is zero, but for the documents and the rejected."""
+    parts = [f"{n['documents']:,} documents", f"{n['rejected_sources']:,} rejected"]
+    parts += [f"{n[name]:,} {name}" for name in ("unchanged", "left") if n[name]]
+    return " + ".join(parts) + (f" (and {n['removed']:,} removed)" if n["removed"] else "")
+
+
+def headline(report: Mapping[str, Any]) -> str:
+    """One line: whether the run was stopped, found nothing new, or did all there was to do."""
+    n = report["counts"]
+    committed = f"{_counted(n['documents'], 'document')} committed"
+    if n["left"]:
+        return f"stopped ({report['stopped']}): {committed}, {n['left']:,} left for the next start"
+    if not n["documents"] and not n["rejected_sources"] and not n["removed"]:
+        return f"nothing new: {_counted(n['unchanged'], 'source')} unchanged"
+    facts = [committed, f"{_counted(n['rejected_sources'], 'source')} rejected"]
+    facts += [f"{n[what]:,} {what}" for what in ("unchanged", "removed") if n[what]]
+    return f"complete: {', '.join(facts)}"
+
+
+def _counted(n: int, noun: str) -> str:
+    """For instance "1 source", "10,000 sources"."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

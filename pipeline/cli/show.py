@@ -1,10 +1,11 @@
-"""`pipeline show OUTPUT`: what is in an output folder: its last run, its tables, first rows, rejects and advice."""
+"""`pipeline show OUTPUT`: what is in an output folder now, or what one run wrote: rows, rejects and advice."""
 
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,74 +15,78 @@ from pipeline.cli.options import JsonOption
 from pipeline.cli.run import summary
 from pipeline.errors import JobError, RejectCode
 
+if TYPE_CHECKING:
+    from pipeline.tables.current import TableView
+
 _REJECTS_SHOWN = 20
 
 OutputArgument = Annotated[Path, typer.Argument(metavar="OUTPUT", help="The output folder of a job.")]
-RunOption = Annotated[str | None, typer.Option("--run", metavar="RUN_ID", help="That run; without it the last one.")]
+RunOption = Annotated[
+    str | None,
+    typer.Option("--run", metavar="RUN_ID", help="What that run wrote; without it the current rows of all runs."),
+]
 RowsOption = Annotated[int, typer.Option("--rows", metavar="N", min=0, help="First rows to show of each table.")]
 
 
 def show(output: OutputArgument, run: RunOption = None, rows: RowsOption = 10, as_json: JsonOption = False) -> None:
-    """Show the tables of an output folder, with first rows, rejects and what to do about them."""
-    report = _load_report(output, run)
-    contents = _load_tables(output, report["run_id"], rows)
+    """Show the current tables of an output folder, with first rows, rejects and what to do about them."""
+    from pipeline.tables.current import list_runs, load_current, load_run
+
+    runs = list_runs(output)
+    shown_run = _choose_run(output, runs, run)
+    report = _load_report(output, shown_run)
+    views = load_current(output, runs) if run is None else load_run(output, shown_run)
+    first = {name: _first_rows(view, rows) for name, view in views.items()}
     if as_json:
-        print(json.dumps({"report": report, "tables": contents}, ensure_ascii=False, default=str))
+        tables = {name: _facts(view) | {"rows": first[name]} for name, view in views.items()}
+        print(json.dumps({"report": report, "runs": runs, "tables": tables}, ensure_ascii=False, default=str))
         return
+    print(f"runs      {len(runs):,} committed; {'the last' if shown_run == runs[-1] else 'this'} one:")
     print(summary(report))
     console = Console(width=None if Console().is_terminal else 200)
-    for name, table in contents.items():
-        print(f"\n{name}: {table['n_rows']:,} rows, {table['size_bytes']:,} bytes, {table['path']}")
+    for name, view in views.items():
+        print(f"\n{name}: {_size(view, current=run is None)}")
         if name.startswith("records/"):
-            _print_rows(console, table["rows"])
+            _print_rows(console, first[name])
         elif name == "rejects":
-            _print_rejects(table["rows"])
+            _print_rejects(first[name])
 
 
-def _load_report(output: Path, run_id: str | None) -> dict[str, Any]:
-    reports = sorted((output / "runs").glob("*.json"))
-    if not reports:
+def _choose_run(output: Path, runs: list[str], wanted: str | None) -> str:
+    """The run whose report is shown: the one that was asked for, else the last."""
+    if not runs:
         raise JobError(f"There is no committed run in {output}: it has no runs/*.json. Is this a job's output folder?")
-    if run_id is not None:
-        reports = [path for path in reports if path.stem == run_id]
-        if not reports:
-            raise JobError(f"There is no run {run_id!r} in {output}.")
+    if wanted is not None and wanted not in runs:
+        raise JobError(f"There is no run {wanted!r} in {output}. The last is {runs[-1]}.")
+    return wanted or runs[-1]
+
+
+def _load_report(output: Path, run_id: str) -> dict[str, Any]:
+    path = output / "runs" / f"{run_id}.json"
     try:
-        report: dict[str, Any] = json.loads(reports[-1].read_text(encoding="utf-8"))
+        report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise JobError(f"The run report {reports[-1]} cannot be read: {error}") from error
+        raise JobError(f"The run report {path} cannot be read: {error}") from error
     return report
 
 
-def _load_tables(output: Path, run_id: str, n_rows: int) -> dict[str, dict[str, Any]]:
-    """By table: lines, bytes, path and first rows (user's columns and `_uri` of records; all of the others)."""
-    import pyarrow.parquet as pq
-
-    tables = {}
-    for partition in sorted([*output.glob(f"*/run={run_id}"), *output.glob(f"records/*/run={run_id}")]):
-        files = [pq.ParquetFile(path) for path in sorted(partition.glob("*.parquet"))]
-        name = str(partition.parent.relative_to(output))
-        wanted = _REJECTS_SHOWN if name == "rejects" else n_rows
-        tables[name] = {
-            "n_rows": sum(file.metadata.num_rows for file in files),
-            "size_bytes": sum(path.stat().st_size for path in partition.glob("*.parquet")),
-            "path": str(partition),
-            "rows": _first_rows(files, name, wanted),
-        }
-    return tables
-
-
-def _first_rows(files: list[Any], name: str, n_rows: int) -> list[dict[str, Any]]:
-    if not (name.startswith("records/") or name == "rejects") or n_rows == 0:
+def _first_rows(view: TableView, n_rows: int) -> list[dict[str, Any]]:
+    """Of records the user's columns and `_uri`, of rejects all; the other tables are for machines."""
+    if view.name == "rejects":
+        return list(islice(view.iter_rows(), _REJECTS_SHOWN))
+    if not view.name.startswith("records/"):
         return []
-    rows: list[dict[str, Any]] = []
-    for file in files:
-        columns = [c for c in file.schema_arrow.names if not c.startswith("_") or c == "_uri"]
-        for batch in file.iter_batches(batch_size=n_rows, columns=columns):
-            rows += batch.to_pylist()
-            if len(rows) >= n_rows:
-                return rows[:n_rows]
-    return rows
+    return list(islice(view.iter_rows(lambda name: not name.startswith("_") or name == "_uri"), n_rows))
+
+
+def _facts(view: TableView) -> dict[str, Any]:
+    return {"n_rows": view.n_rows, "n_runs": view.n_runs, "size_bytes": view.size_bytes, "path": str(view.path)}
+
+
+def _size(view: TableView, *, current: bool) -> str:
+    """How much is in a table; rows that a later run superseded or removed are not counted when it is `current`."""
+    of_runs = f" of {view.n_runs:,} runs" if current and view.n_runs > 1 else ""
+    return f"{view.n_rows:,} rows{of_runs}, {view.size_bytes:,} bytes, {view.path}"
 
 
 def _print_rows(console: Console, rows: list[dict[str, Any]]) -> None:
