@@ -16,12 +16,11 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.errors import OutputError
 from pipeline.tables.layout import Line
-from pipeline.tables.staged import reading
+from pipeline.tables.parquet import open_parquet
 
 _KEY_DIGITS = 32
 _CACHE_BYTES = 64 << 20
@@ -105,7 +104,7 @@ class RowIndex:
             if table is not None:
                 self._held.move_to_end((file, group))
                 return table
-            with reading(self._files[file]), _open(self._files[file]) as parquet:
+            with open_parquet(self._files[file], self._columns) as parquet:
                 table = parquet.read_row_group(group, columns=self._columns).combine_chunks()
             self._held[file, group] = table
             self._held_bytes += table.nbytes
@@ -118,8 +117,7 @@ class RowIndex:
         """Keys and places of one file, a row group at a time; nothing when it is not there."""
         path = self._files[number]
         try:
-            with reading(path), _open(path) as parquet:
-                self._check_columns(path, parquet.schema_arrow.names, key_column)
+            with open_parquet(path, [key_column, *(self._columns or ())]) as parquet:
                 sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
                 self._group_ends[number] = list(accumulate(sizes))
                 for group, end in enumerate(self._group_ends[number]):
@@ -130,17 +128,6 @@ class RowIndex:
                     yield places
         except FileNotFoundError:
             return
-
-    def _check_columns(self, path: Path, names: Sequence[str], key_column: str) -> None:
-        absent = [name for name in (key_column, *(self._columns or ())) if name not in names]
-        if absent:
-            raise OutputError(
-                f"{path} has no column {absent[0]!r}: it was written by another version. Use a new output folder."
-            )
-
-
-def _open(path: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(path, page_checksum_verification=True)
 
 
 def _parse_keys(keys: pa.ChunkedArray, path: Path) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import OutputError
 from pipeline.tables.layout import Line
+from pipeline.tables.parquet import FORM
 
 Convert = Callable[[list[Line]], pa.RecordBatch]
 Numbers = NDArray[np.int64]
@@ -28,8 +29,6 @@ _GROUP_BYTES = 16 << 20
 _SPOOL_BYTES = 4 << 20  # smaller than the table's own groups: a gathered group touches many of them
 _CACHE_BYTES = 32 << 20
 _MOST_BYTES = 2**31 - 1
-
-_FORM = {"compression": "zstd", "write_page_index": True, "write_page_checksum": True}
 
 
 class StagedTable:
@@ -69,7 +68,7 @@ class StagedTable:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # Without the Arrow schema, dictionaries come back as plain strings: theirs is the order of arrival.
-            self._writer = pq.ParquetWriter(self._spool, schema, compression="zstd", store_schema=False)
+            self._writer = pq.ParquetWriter(self._spool, schema, store_schema=False, **FORM)
         self._constants = dict(constants or {})
         self._lines: list[Line] = []
         self._size_bytes = 0
@@ -101,7 +100,7 @@ class StagedTable:
             self._writer.close()
             with (
                 pq.ParquetFile(self._spool) as file,
-                pq.ParquetWriter(self.path, self._schema, **_FORM) as writer,
+                pq.ParquetWriter(self.path, self._schema, write_page_index=True, **FORM) as writer,
             ):
                 spool = _Spool(file, np.array(self._starts))
                 for rows in self._iter_groups():
@@ -172,22 +171,4 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         message = f"Cannot write {path}: {reason}. Free space or mend the permissions, and run again; nothing is lost."
-        raise OutputError(message) from error
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn what is wrong with a file of ours (damaged, permissions) into an OutputError that names it.
-
-    A file that is not there is a FileNotFoundError still: the caller knows whether it may be.
-    """
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except (OSError, pa.ArrowException) as error:
-        message = (
-            f"Cannot read {path}: {str(error).rstrip('.')}. It was whole when it was written: restore it from a copy, "
-            "or mend its permissions. A part of journal/ may be removed instead: what it holds is then done again."
-        )
         raise OutputError(message) from error
