@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.engines.engine import Engine
 from pipeline.engines.replay import RecordingEngine, ReplayEngine
 from pipeline.engines.settings import EngineSettings
+from pipeline.engines.synthetic import SyntheticEngine
 from pipeline.engines.vllm_offline import VllmEngine
 from pipeline.errors import JobError
 
@@ -15,9 +16,10 @@ def open_engine(kind: str, settings: EngineSettings, recording: Path | None = No
     """Make the engine a job asks for; nothing runs before its `start`.
 
     Args:
-        kind: "vllm" or "replay".
-        settings: What either is told.
-        recording: A file of generations: replay answers from it; vllm, given one, writes it.
+        kind: "vllm", "replay" or "synthetic".
+        settings: What each is told.
+        recording: A file of generations: replay answers from it; vllm, given one, writes it; synthetic
+            knows none.
 
     Raises:
         JobError: There is no such kind, or replay has no recording.
@@ -29,4 +31,6 @@ def open_engine(kind: str, settings: EngineSettings, recording: Path | None = No
         if recording is None:
             raise JobError("engine kind 'replay' answers from a recording; name its file in engine.recording")
         return ReplayEngine(recording, settings)
-    raise JobError(f"engine kind is {kind!r}, expected vllm or replay")
+    if kind == "synthetic":
+        return SyntheticEngine(settings)
+    raise JobError(f"engine kind is {kind!r}, expected vllm, replay or synthetic")
