@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pipeline.tables.state import State
 
 _BATCH_LINES = 1_000
+_COUNTED_LINES = 100_000
+"""A batch of ids alone may be large: each batch hashes the ids that it is compared with anew."""
 _DUPLICATE = RejectCode.SOURCE_DUPLICATE.value
 _DUPLICATE_COLUMN = {"sources": ["occurrence"], "rejects": ["code"]}
 """What tells a line about a duplicate from one about the document whose doc_id it shares."""
@@ -54,7 +56,7 @@ class _Part:
         with _opened(self.path) as file:
             if self.settled is None:
                 return int(file.metadata.num_rows)
-            batches = file.iter_batches(_BATCH_LINES, columns=self._telling)
+            batches = file.iter_batches(_COUNTED_LINES, columns=self._telling)
             return sum(int(pc.sum(self._kept(batch)).as_py() or 0) for batch in batches)
 
     def lines(self, wanted: Callable[[str], bool]) -> Iterator[dict[str, Any]]:
