@@ -66,7 +66,8 @@ class State:
         self._folder = folder
         lines, hashes = _last_of_each(lines)
         self._columns = [lines.column(name).combine_chunks() for name in _COLUMNS]
-        self._present = pc.not_equal(self._columns[_COLUMNS.index("outcome")], Outcome.REMOVED.value)
+        outcomes = _iter_values(lines.column("outcome"))
+        self._present = np.flatnonzero(np.fromiter((x != Outcome.REMOVED for x in outcomes), bool, len(lines)))
         self._rows = np.argsort(hashes)
         self._hashes = hashes[self._rows]
 
@@ -86,12 +87,11 @@ class State:
 
     def iter_present(self) -> Iterator[Settled]:
         """Every source that is not removed, in no order that means anything."""
-        for row in np.flatnonzero(self._present.to_numpy(zero_copy_only=False)):
-            yield self._settled(int(row))
+        yield from (self._settled(int(row)) for row in self._present)
 
     def doc_ids(self) -> list[str]:
         """Every document that is not removed, each once, whatever became of it."""
-        doc_ids: list[str] = pc.unique(self._columns[0].filter(self._present)).to_pylist()
+        doc_ids: list[str] = pc.unique(self._columns[0].take(_numbers(self._present))).to_pylist()
         return doc_ids
 
     def report(self, run_id: str) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def load_state(folder: Path, belongs: Callable[[str], bool] = lambda doc_id: Tru
     """
     runs = sorted(path.stem for path in (folder / RUNS).glob("*.json") if not path.name.startswith("."))
     files = [file for run_id in runs for file in _files(folder, "sources", run_id)]
-    lines = [_LINES.empty_table(), *(_load_lines(file, belongs) for file in files)]
+    lines = [pa.Table.from_batches([], _LINES), *(_load_lines(file, belongs) for file in files)]
     return State(folder, runs, pa.concat_tables(lines).unify_dictionaries())
 
 
@@ -141,8 +141,8 @@ def _files(folder: Path, table: str, run_id: str) -> list[Path]:
 def _load_lines(path: Path, belongs: Callable[[str], bool]) -> pa.Table:
     with open_parquet(path, _COLUMNS, _FEW_VALUES) as file:
         lines = file.read(columns=_COLUMNS, use_threads=False).cast(_LINES)
-    belonging = [belongs(doc_id) for doc_id in _iter_values(lines.column("doc_id"))]
-    return lines if all(belonging) else lines.filter(pa.array(belonging))
+    belonging = np.fromiter(map(belongs, _iter_values(lines.column("doc_id"))), bool, len(lines))
+    return _keep(lines, belonging)
 
 
 def _last_of_each(lines: pa.Table) -> tuple[pa.Table, NDArray[np.int64]]:
@@ -151,14 +151,23 @@ def _last_of_each(lines: pa.Table) -> tuple[pa.Table, NDArray[np.int64]]:
     hashes = np.fromiter(map(hash, sources), np.int64, len(lines))
     order = np.argsort(hashes, kind="stable")
     first = np.flatnonzero(hashes[order][:-1] == hashes[order][1:])
-    earlier, later = (lines.select(["doc_id", "occurrence"]).take(order[first + step]) for step in (0, 1))
+    earlier, later = (lines.select(["doc_id", "occurrence"]).take(_numbers(order[first + step])) for step in (0, 1))
     again = pc.and_(*(pc.equal(earlier.column(name), later.column(name)) for name in earlier.column_names))
     last = np.ones(len(lines), bool)
-    last[order[first[again.to_numpy()]]] = False
-    return (lines, hashes) if last.all() else (lines.filter(pa.array(last)), hashes[last])
+    last[order[first[np.fromiter(_iter_values(again), bool, len(first))]]] = False
+    return _keep(lines, last), hashes[last]
 
 
-def _iter_values(column: pa.ChunkedArray) -> Iterator[Any]:
+def _keep(lines: pa.Table, kept: NDArray[np.bool_]) -> pa.Table:
+    return lines if kept.all() else lines.take(_numbers(np.flatnonzero(kept)))
+
+
+def _numbers(values: NDArray[np.int64]) -> pa.Array:
+    """As Arrow's; `pa.array` would do it too, but not before it has imported pandas."""
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])
+
+
+def _iter_values(column: pa.Array | pa.ChunkedArray) -> Iterator[Any]:
     """The values as Python's, few at a time."""
     for start in range(0, len(column), _BATCH_LINES):
         yield from column.slice(start, _BATCH_LINES).to_pylist()
