@@ -1,7 +1,7 @@
-"""Where a talkative engine talks: into its log file, not over a progress bar. And what it must not hear: Ctrl-C.
+"""Where a talkative engine talks: into its log file, not over a progress bar.
 
 Three mouths are turned: the loggers of this process, its Python warnings, and file descriptors 1 and 2 of the processes
-it starts. Nothing here knows what the engine says.
+it starts. Those processes are also made deaf, to Ctrl-C. Nothing here knows what the engine says.
 """
 
 from __future__ import annotations
