@@ -36,3 +36,6 @@ class RunOptions:
     limit: int | None = None
     lane: Lane = WHOLE
     retry: RetryRejects | None = None
+
+
+EVERYTHING = RunOptions()

@@ -14,7 +14,7 @@ from pipeline.engines.engine import Engine
 from pipeline.engines.settings import EngineSettings
 from pipeline.flow.components import Components, build_components, fingerprint
 from pipeline.flow.inputs import list_entries
-from pipeline.flow.options import RunOptions
+from pipeline.flow.options import EVERYTHING, RunOptions
 from pipeline.job import Job
 from pipeline.job.sections import TaskSection
 from pipeline.models import ModelFolder, resolve_model
@@ -76,7 +76,7 @@ class Plan:
         return open_engine(engine.kind, self.engine_settings(log_path), recording)
 
 
-def build_plan(job: Job, options: RunOptions = RunOptions()) -> Plan:  # noqa: B008  frozen: nobody can change it
+def build_plan(job: Job, options: RunOptions = EVERYTHING) -> Plan:
     """Load what a job names.
 
     Args:

@@ -35,6 +35,8 @@ schema = "contract.json"
 [engine]
 kind = "replay"
 recording = "recording.jsonl"
+[retries]
+max_attempts = 1
 [output]
 folder = "out"
 """
@@ -48,6 +50,7 @@ ANSWERS = {
     "engine_refused": Generation("", "", FinishReason.REFUSED, error="The prompt is too long."),
     "engine_failed": Generation("", "", FinishReason.FAILED, error="The request was aborted."),
     "engine_timeout": Generation("", "", FinishReason.TIMEOUT, error="No answer within 3600 s."),
+    "quarantined": Generation("", "", FinishReason.QUARANTINED, error="The engine died 3 times."),
     "truncated": Generation("", '{"signed": "Ad', FinishReason.LENGTH, 10, 0, 5),
     "invalid_json": Generation("", '{"signed": Ada}', FinishReason.STOP, 10, 0, 5),
     "schema_violation": Generation("", '{"signed": "nobody"}', FinishReason.STOP, 10, 0, 5),
