@@ -19,13 +19,21 @@ KILL_BELOW = "PIPELINE_TEST_KILL_BELOW"
 _STEPS = ("fsync", "rename", "replace", "mkdir", "rmdir", "unlink", "remove", "link", "symlink", "truncate")
 
 
-def steps_wrapped(kill_at: int | None, below: Path | None = None, log: list[str] | None = None) -> None:
+def steps_wrapped(
+    kill_at: int | None,
+    below: Path | None = None,
+    log: list[str] | None = None,
+    counts: Callable[[], bool] = lambda: True,
+    last_words: Callable[[str], None] = lambda step: None,
+) -> None:
     """Wrap every step on the disk of this process, for good: call it in a process that is there to die.
 
     Args:
         kill_at: The step, from 0, before which the process dies; None: count and log only.
         below: Only steps on files below this folder count; None: all.
         log: Gets one entry for each step, such as "rename a/b c".
+        counts: Asked before each step whether it counts.
+        last_words: Told the step before which the process dies, in the words of the log.
     """
     n_steps = 0
 
@@ -33,11 +41,15 @@ def steps_wrapped(kill_at: int | None, below: Path | None = None, log: list[str]
         nonlocal n_steps
         if below is not None and not any(Path(path).is_relative_to(below) for path in paths):
             return
+        if not counts():
+            return
+        said = " ".join([name, *(os.path.relpath(path, below or "/") for path in paths)])
         if n_steps == kill_at:
+            last_words(said)
             os.kill(os.getpid(), signal.SIGKILL)
         n_steps += 1
         if log is not None:
-            log.append(" ".join([name, *(os.path.relpath(path, below or "/") for path in paths)]))
+            log.append(said)
 
     for name in _STEPS:
         setattr(os, name, _before(getattr(os, name), name, step))
@@ -45,9 +57,12 @@ def steps_wrapped(kill_at: int | None, below: Path | None = None, log: list[str]
 
 
 def wrap_from_environment() -> None:
-    """Die as the environment says: `PIPELINE_TEST_KILL_AT_STEP`, only below `PIPELINE_TEST_KILL_BELOW` if it is set."""
-    if (kill_at := os.environ.get(KILL_AT)) is not None:
-        below = os.environ.get(KILL_BELOW)
+    """Die as the environment says: `PIPELINE_TEST_KILL_AT_STEP`, only below `PIPELINE_TEST_KILL_BELOW` if it is set.
+
+    Both are taken out of the environment, so the processes that this one starts are spared.
+    """
+    kill_at, below = os.environ.pop(KILL_AT, None), os.environ.pop(KILL_BELOW, None)
+    if kill_at is not None:
         steps_wrapped(int(kill_at), Path(below) if below else None)
 
 
@@ -115,7 +130,11 @@ def _full(path: int | str | os.PathLike[str], folder: int | None) -> str:
 
 
 def _tear_writes(step: Callable[..., None]) -> None:
-    """Make `Path.write_text` and `write_bytes` three steps: an empty file, half of it, all of it."""
+    """Make `Path.write_text` and `write_bytes` three steps: an empty file, half of it, all of it.
+
+    So too each write to what `Path.open("wb")` gives, where half of it and all of it are two steps.
+    """
+    open_before = Path.open
 
     def torn(path: Path, data: bytes) -> int:
         whole = str(path.absolute())
@@ -127,8 +146,22 @@ def _tear_writes(step: Callable[..., None]) -> None:
                 file.write(part)
         return len(data)
 
+    class TornFile(io.FileIO):
+        """Unbuffered, so that what was written before the process died is in the file."""
+
+        def write(self, data: Any) -> int:
+            whole = memoryview(data).cast("B")
+            for part in (whole[: len(whole) // 2], whole[len(whole) // 2 :]):
+                step("write", str(Path(str(self.name)).absolute()))
+                super().write(part)
+            return len(whole)
+
     def write_text(self: Path, data: str, encoding: str = "utf-8", errors: str = "strict") -> int:
         return torn(self, data.encode(encoding, errors))
 
+    def open_torn(self: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        return TornFile(str(self), "w") if mode == "wb" else open_before(self, mode, *args, **kwargs)
+
     Path.write_text = write_text  # type: ignore[method-assign,assignment]
     Path.write_bytes = torn  # type: ignore[method-assign,assignment]
+    Path.open = open_torn  # type: ignore[method-assign,assignment]

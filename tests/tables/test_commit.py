@@ -1,6 +1,7 @@
 """A commit is all or nothing: killed before any step, killed again while it is mended, damaged, out of space."""
 
 import json
+import os
 import resource
 import shutil
 from collections.abc import Callable
@@ -22,6 +23,15 @@ FINISHED = f"Finished the commit of run {RUN}, which was cut off."
 CLEARED = f"Cleared away what the committed run {RUN} had left to remove."
 
 Tree = dict[str, bytes | None]
+
+
+@pytest.fixture(autouse=True)
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of kills without waiting for the disk: what a killed process wrote, synced or not, is there.
+
+    That things are synced, and in which order, is a test of its own, by the log of the steps.
+    """
+    monkeypatch.setattr(os, "fsync", os.fstat)
 
 
 def stage(output: Path, run_id: str = RUN, lane: str = LANE) -> Path:

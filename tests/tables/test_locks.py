@@ -99,8 +99,10 @@ def test_who_may_work_beside_whom(tmp_path: Path, held: Lane, asked: Lane) -> No
             with holding(tmp_path, asked):
                 pass
         else:
+            start_s = time.monotonic()
             with pytest.raises(TryAgainError, match=rf"Run 20261122T054916Z-688772 .* \({held.name}\)"):
                 holding(tmp_path, asked).__enter__()
+            assert time.monotonic() - start_s < 2
     with holding(tmp_path, asked):
         pass
 
@@ -230,6 +232,32 @@ def test_shards_of_one_split_all_start_at_once(tmp_path: Path) -> None:
         os.waitpid(child, 0)
         os.close(said)
     assert answers == [b"held"] * 8
+
+
+def test_a_start_waits_for_another_to_pass_the_gate(tmp_path: Path) -> None:
+    def pass_slowly(said: int) -> None:
+        with Locks(tmp_path).gate():
+            os.write(said, b"in")
+            time.sleep(0.5)
+            os.write(said, b"out")
+
+    child, said = started(pass_slowly)
+    assert os.read(said, 2) == b"in"
+    with Locks(tmp_path).gate():
+        assert os.read(said, 3) == b"out"
+    os.waitpid(child, 0)
+    os.close(said)
+
+
+def test_files_of_lanes_that_nobody_holds_do_not_pile_up(tmp_path: Path) -> None:
+    folder = tmp_path / ".locks"
+    folder.mkdir()
+    for index in range(1, 101):
+        for ending in ("lock", "json"):
+            (folder / f"shard-{index}-of-100.{ending}").touch()
+    with holding(tmp_path, Lane(1, 2)), holding(tmp_path, Lane(2, 2)):
+        names = sorted(path.name for path in folder.iterdir())
+    assert names == ["gate.lock", *(f"shard-{i}-of-2.{ending}" for i in (1, 2) for ending in ("json", "lock"))]
 
 
 def test_a_gate_that_stays_shut_is_no_reason_to_wait_forever(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Timer
 
 import duckdb
 import pandas as pd
@@ -25,7 +26,7 @@ from pipeline.schema.normal import normalise
 from pipeline.sources import Source
 from pipeline.tables.layout import carried
 from pipeline.tables.lines import Outcome, SettledSource, record_line, reject_line, source_line
-from pipeline.tables.locks import WHOLE, Lane
+from pipeline.tables.locks import WHOLE, Lane, Locks
 from pipeline.tables.output import RunOutput, Tables, open_output
 
 NOW = datetime(2026, 11, 22, 5, 49, 16, 250_000, tzinfo=UTC)
@@ -36,6 +37,12 @@ SOURCE = Source(
 LINEAGE = {"_n_chunks": 1, "_n_chunks_answered": 1}
 REJECT = Reject(RejectCode.ENCRYPTED, "It asks for a password.", "in/x.pdf", "d2")
 SETTLED = SettledSource("d1", 0, SOURCE.doc_key, "in/ä.pdf", "e" * 64, "new", Outcome.DOCUMENT, n_chunks=1, n_prompts=1)
+
+
+@pytest.fixture(autouse=True)
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of kills without waiting for the disk: what a killed process wrote, synced or not, is there."""
+    monkeypatch.setattr(os, "fsync", os.fstat)
 
 
 def tables() -> Tables:
@@ -237,6 +244,23 @@ def test_a_shard_mends_what_dead_shards_left_and_leaves_the_living_alone(tmp_pat
             assert [sentence.partition(":")[1] for sentence in opened.recovered] == [":"]
         output.commit({})
     assert files(tmp_path) == whole(living.run_id)
+
+
+def test_a_start_waits_for_another_to_pass_the_gate(tmp_path: Path) -> None:
+    run(tmp_path)
+    passed = []
+    gate = Locks(tmp_path).gate()
+
+    def leave() -> None:
+        passed.append(True)
+        gate.__exit__(None, None, None)
+
+    gate.__enter__()
+    timer = Timer(0.3, leave)
+    timer.start()
+    with open_output(tmp_path, WHOLE, NOW):
+        assert passed
+    timer.join()
 
 
 def test_a_failed_recovery_lets_the_folder_go_and_keeps_what_was_left(tmp_path: Path) -> None:
