@@ -14,7 +14,7 @@ from pipeline import __version__
 from pipeline.cli.check import check
 from pipeline.cli.run import run
 from pipeline.cli.show import show
-from pipeline.cli.signals import InterruptError, StopNowError, interrupt_on_signals
+from pipeline.cli.signals import InterruptError, StopNowError, ignore_signals, interrupt_on_signals
 from pipeline.errors import PipelineError, TryAgainError
 
 EXIT_CODES = """Exit codes: 0 complete; 2 job or schema wrong; 3 engine; 4 output; 5 committed, but a gate failed;
@@ -70,6 +70,8 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001  the last line of defence: a sentence here, the traceback in a file
         print(f"error: a bug in pipeline {__version__}: {_crash_report(error)}", file=sys.stderr)
         sys.exit(PipelineError.exit_code)
+    finally:
+        ignore_signals()
     sys.exit(0)
 
 

@@ -24,7 +24,7 @@ from pipeline.cli.options import (
     job_from,
     options_from,
 )
-from pipeline.cli.signals import draining
+from pipeline.cli.signals import drain_on_signals, ignore_signals
 from pipeline.errors import RejectCode
 from pipeline.flow.stop import Stop
 
@@ -49,11 +49,12 @@ def run(
     stop = Stop(None if time_limit is None else parse_duration(time_limit))
     options = options_from(limit, shard, retry_rejects, retry_code)
     settings = job_from(job, var, set_)
-    with draining(stop):
-        with open_watcher() as watcher:
-            watcher.say(f"Preparing job {settings.name} and model {settings.model.path} ...")
-            report, path = run_job(build_plan(settings, options), options, watcher, stop)
-        _tell(report, path, settings.output_folder, as_json)
+    drain_on_signals(stop)
+    with open_watcher() as watcher:
+        watcher.say(f"Preparing job {settings.name} and model {settings.model.path} ...")
+        report, path = run_job(build_plan(settings, options), options, watcher, stop)
+        ignore_signals()
+    _tell(report, path, settings.output_folder, as_json)
     raise typer.Exit(cast("int", report["exit_code"]))
 
 
@@ -78,24 +79,33 @@ def shown(folder: Path) -> Path:
 
 def summary(report: Mapping[str, Any]) -> str:
     """What happened, and the counts of a run, in lines that a person reads from the top."""
-    n, tokens, seconds = report["counts"], report["tokens"], report["seconds"]
-    rows = ", ".join(f"{task} {rows:,}" for task, rows in n["rows"].items()) or "none"
+    n, seconds = report["counts"], report["seconds"]
     closing = sum(item["closes"] for item in report["sums"])
     lines = [
         headline(report),
         f"run       {report['run_id']}",
         f"sources   {n['sources']:,} = {_parts(n)}",
-        f"pages     {n['pages']:,} (segments {n['segments']:,}, chunks {n['chunks']:,})",
-        f"answers   {n['records'] + n['rejected_answers']:,} = {n['records']:,} records + "
-        f"{n['rejected_answers']:,} rejected ({n['attempts']:,} attempts, {n['reused']:,} of them reused)",
-        f"rows      {rows}",
-        f"tokens    {tokens['prompts']:,} in ({tokens['cached']:,} cached), {tokens['output']:,} out, "
-        f"{tokens['per_second']:,.0f} a second",
+        *(_work(report) if report["why"] else []),
         "seconds   " + ", ".join(f"{name.replace('_', ' ')} {value:.1f}" for name, value in seconds.items()),
         f"sums      {closing} of {len(report['sums'])} close",
     ]
     lines += [f"rejected  {lost:,} x {code}: {RejectCode(code).advice}" for code, lost in report["rejects"].items()]
     return "\n".join(lines)
+
+
+def _work(report: Mapping[str, Any]) -> list[str]:
+    """What was taken up and what came of it."""
+    n, tokens = report["counts"], report["tokens"]
+    rows = ", ".join(f"{task} {rows:,}" for task, rows in n["rows"].items()) or "none"
+    return [
+        "taken up  " + ", ".join(f"{many:,} {why}" for why, many in report["why"].items()),
+        f"pages     {n['pages']:,} (segments {n['segments']:,}, chunks {n['chunks']:,})",
+        f"answers   {n['records'] + n['rejected_answers']:,} = {n['records']:,} records + "
+        f"{n['rejected_answers']:,} rejected ({n['attempts']:,} attempts, {n['reused']:,} reused)",
+        f"rows      {rows}",
+        f"tokens    {tokens['prompts']:,} in ({tokens['cached']:,} cached), {tokens['output']:,} out, "
+        f"{tokens['per_second']:,.0f} a second",
+    ]
 
 
 def _parts(n: Mapping[str, int]) -> str:

@@ -10,8 +10,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NoReturn
 
 from pipeline.errors import TryAgainError
@@ -37,19 +35,21 @@ def interrupt_on_signals() -> None:
             signal.signal(number, _interrupt)
 
 
-@contextmanager
-def draining(stop: Stop) -> Iterator[None]:
-    """While the block runs, the first signal asks `stop`, the second raises StopNowError, the third ends the process.
+def drain_on_signals(stop: Stop) -> None:
+    """From now on the first signal asks `stop`, the second raises StopNowError, the third ends the process.
 
     The third is for a run that hangs while it ends: it leaves by exit code 75 without another word.
     """
     drain = _Drain(stop)
-    before = {n: signal.signal(n, drain) for n in _SIGNALS if signal.getsignal(n) == _interrupt}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    for number in _SIGNALS:
+        if signal.getsignal(number) == _interrupt:
+            signal.signal(number, drain)
+
+
+def ignore_signals() -> None:
+    """From now on signals are ignored: the work is done, and its exit code is to arrive."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
