@@ -164,4 +164,4 @@ def _tear_writes(step: Callable[..., None]) -> None:
 
     Path.write_text = write_text  # type: ignore[method-assign,assignment]
     Path.write_bytes = torn  # type: ignore[method-assign,assignment]
-    Path.open = open_torn  # type: ignore[method-assign,assignment]
+    Path.open = open_torn  # type: ignore[method-assign]
