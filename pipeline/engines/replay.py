@@ -142,7 +142,6 @@ class RecordingEngine:
             temporary.replace(self._recording)
         except OSError as exc:
             raise EngineError(f"cannot write the recording {self._recording}: {exc}") from exc
-        self._lines = {}
 
 
 def _write_lines(stream: IO[str], lines: list[str]) -> None:

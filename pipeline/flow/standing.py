@@ -81,6 +81,8 @@ class Standing:
         n_chunks: Counter[str] = Counter()
         runs: dict[str, Settled] = {}
         now = fingerprint(self.components)
+        if self.state.fingerprints() in ([], [now]):
+            return
         for settled in self.state.iter_present():
             if settled.outcome == Outcome.DOCUMENT and settled.fingerprint != now:
                 n_documents[settled.fingerprint] += 1
@@ -95,8 +97,8 @@ class Standing:
 
     def removed(self, entries: Sequence[Entry]) -> list[Settled]:
         """Sources that were settled before and that the job no longer lists."""
-        listed = {entry.doc_id for entry in entries}
-        return [settled for settled in self.state.iter_present() if settled.doc_id not in listed]
+        gone = set(self.state.doc_ids()).difference(entry.doc_id for entry in entries)
+        return [settled for settled in self.state.iter_present() if settled.doc_id in gone] if gone else []
 
 
 def entry_hash(entry: Entry) -> str:

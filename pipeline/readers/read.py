@@ -10,8 +10,6 @@ from importlib import metadata
 from pipeline.errors import Reject, RejectCode
 from pipeline.readers import sniff
 from pipeline.readers.document import Document, UnreadableError
-from pipeline.readers.pdf import read_pdf
-from pipeline.readers.transcript import EXTENSIONS, read_transcript
 from pipeline.sources import Source
 
 _READING = 1  # raise it when the readers give other text for the same bytes: documents are then read again
@@ -45,6 +43,10 @@ def read_source(source: Source) -> Document | Reject:
 
 
 def _read(source: Source) -> Document:
+    # Here, so that only the processes that read load the PDF libraries.
+    from pipeline.readers.pdf import read_pdf
+    from pipeline.readers.transcript import EXTENSIONS, read_transcript
+
     suffix = source.path.suffix.lower()
     head, _ = sniff.read_ends(source.path)
     if not head:

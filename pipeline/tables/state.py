@@ -94,6 +94,12 @@ class State:
         doc_ids: list[str] = pc.unique(self._columns[0].take(_numbers(self._present))).to_pylist()
         return doc_ids
 
+    def fingerprints(self) -> list[str]:
+        """Every version of the job that settled a source that is not removed, each once."""
+        column = self._columns[_COLUMNS.index("fingerprint")]
+        fingerprints: list[str] = pc.unique(column.take(_numbers(self._present))).to_pylist()
+        return fingerprints
+
     def report(self, run_id: str) -> dict[str, Any]:
         """The report of a committed run.
 
