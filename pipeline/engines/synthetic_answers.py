@@ -21,6 +21,7 @@ _NULL_RATIO = 0.15
 _PRESENT_RATIO = 0.9
 _USUAL_ITEMS = 3
 _TRIES = 20
+_DEEP = 3
 _LITERALS = {"boolean": ["true", "false"], "null": ["null"]}
 
 
@@ -51,6 +52,7 @@ class _Compiler:
 
     def __init__(self, item_separator: str, key_separator: str, *, brief: bool) -> None:
         self._comma, self._colon, self._brief = item_separator, key_separator, brief
+        self._n_around = 0
 
     def node(self, node: Schema) -> Draw:
         if "anyOf" in node:
@@ -113,11 +115,13 @@ class _Compiler:
         if most == 0:
             return _one_of(["[]"])
         low, high = self._counts(least, most)
-        item = self.node(node.get("items", {}))
+        part = node.get("items", {})
+        item = self._inside(part)
+        n_tries = _TRIES if _is_simple(part) else 1
 
         def draw(chance: Random) -> str:
             count = low + pick(chance, high - low + 1)
-            return "[" + self._comma.join(_different(item, chance, count)) + "]"
+            return "[" + self._comma.join(_different(item, chance, count, n_tries)) + "]"
 
         return draw
 
@@ -147,7 +151,7 @@ class _Compiler:
         kinds: list[tuple[Draw, Draw]] = []
         for pattern, part in node["patternProperties"].items():
             if part != {"enum": []}:
-                kinds.append((_quoted(_key(pattern)), self.node(part)))
+                kinds.append((_quoted(_key(pattern)), self._inside(part)))
         least = node.get("minProperties", 0)
         low, high = self._counts(least, node.get("maxProperties", least + _USUAL_ITEMS))
         if not kinds and least:
@@ -170,12 +174,20 @@ class _Compiler:
 
         return draw
 
+    def _inside(self, part: Schema) -> Draw:
+        """Compile the items of a list or the values of a map."""
+        self._n_around += 1
+        try:
+            return self.node(part)
+        finally:
+            self._n_around -= 1
+
     def _counts(self, least: int, most: int) -> tuple[int, int]:
-        """How many items to draw, both inclusive."""
+        """How many items to draw, both inclusive; one in lists deep in others, whose number would explode."""
         if self._brief:
             return least, least
         low = max(least, min(1, most))
-        return low, max(low, min(most, _USUAL_ITEMS))
+        return low, max(low, min(most, _USUAL_ITEMS if self._n_around < _DEEP else 1))
 
 
 def _one_of(texts: list[str]) -> Draw:
@@ -205,10 +217,17 @@ def _quoted(draw: Draw) -> Draw:
     return lambda chance: json.dumps(draw(chance), ensure_ascii=False)
 
 
-def _different(draw: Callable[[Random], str], chance: Random, count: int) -> list[str]:
+def _is_simple(node: Schema) -> bool:
+    """Whether a value can be drawn again and again at no cost."""
+    if "anyOf" in node:
+        return all(map(_is_simple, node["anyOf"]))
+    return "enum" in node or node.get("type") in ("string", "integer", "number", "boolean", "null")
+
+
+def _different(draw: Callable[[Random], str], chance: Random, count: int, n_tries: int) -> list[str]:
     """Draw `count` texts, no two equal as long as others come up: lists often must have unique items."""
     found: dict[str, None] = {}
-    for _ in range(_TRIES * count):
+    for _ in range(n_tries * count):
         if len(found) == count:
             break
         found[draw(chance)] = None

@@ -44,7 +44,7 @@ class _InFlight:
 
 
 class SyntheticLife:
-    """One child, from start to end. What its pipe does not take at once is kept, so that nobody waits for it to read."""
+    """One child, from start to end. What its pipe does not take at once is kept, so that nothing here waits for it."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings

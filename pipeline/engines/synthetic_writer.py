@@ -35,7 +35,7 @@ class Writer:
             text = text[: len(text) // 2]
         n_tokens = count_tokens(text)
         if n_tokens > task.max_tokens:
-            text = text.encode()[: task.max_tokens * _BYTES_PER_TOKEN].decode(errors="ignore")
+            text = text.encode(errors="surrogatepass")[: task.max_tokens * _BYTES_PER_TOKEN].decode(errors="ignore")
             return FinishReason.LENGTH, text, task.max_tokens, ""
         return FinishReason.LENGTH if task.fate is Fate.CUT else FinishReason.STOP, text, n_tokens, ""
 
@@ -66,4 +66,4 @@ class Writer:
 
 def count_tokens(text: str) -> int:
     """What a text would be in tokens, about; at least 1."""
-    return max(1, -(-len(text.encode()) // _BYTES_PER_TOKEN))
+    return max(1, -(-len(text.encode(errors="surrogatepass")) // _BYTES_PER_TOKEN))

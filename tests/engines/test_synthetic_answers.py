@@ -178,6 +178,27 @@ def test_too_few_different_keys_are_found_when_drawing() -> None:
     assert "only 2 of 3" in error
 
 
+def test_lists_in_lists_do_not_explode(tmp_path: Path) -> None:
+    node: dict[str, Any] = {"type": "null"}
+    for _ in range(12):
+        node = {"type": "array", "items": {"type": "object", "additionalProperties": node}}
+    contract = load(tmp_path, {"value": node}, ["value"])
+    text = build_answers(contract.decoder_schema)(Random(1))
+    assert why_not(contract, text) == ""
+    assert len(text) < 20_000
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        pytest.param('{"type": "array", "minItems": 1, "items": ' * 200 + "{}" + "}" * 200, id="deep"),
+        pytest.param(json.dumps({"enum": ["\ud800" * 9]}), id="half a surrogate pair"),
+    ],
+)
+def test_odd_schemas_do_not_end_the_writer(schema: str) -> None:
+    assert Writer(schema).answer(Task(1, "ab" * 32, 0, 2, Fate.ANSWER))[0] is FinishReason.LENGTH
+
+
 @given(
     st.integers(-(10**6), 10**6), st.integers(0, 10**6), st.sampled_from([1, 3, 10]), st.booleans(), st.integers(0, 99)
 )
