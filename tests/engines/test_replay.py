@@ -134,5 +134,5 @@ def test_the_job_chooses(settings: EngineSettings, recording: Path) -> None:
     assert isinstance(open_engine("replay", settings, recording), ReplayEngine)
     with pytest.raises(JobError, match=r"engine\.recording"):
         open_engine("replay", settings)
-    with pytest.raises(JobError, match="'openai', expected vllm or replay"):
+    with pytest.raises(JobError, match="'openai', expected vllm, replay or synthetic"):
         open_engine("openai", settings)
