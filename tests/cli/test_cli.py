@@ -7,10 +7,12 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
+
+from pipeline.tables.locks import WHOLE, Locks
 
 JOB = """
 name = "nightly"
@@ -91,6 +93,17 @@ def test_a_failed_gate_is_committed_and_exits_with_5(project: Path) -> None:
         (["check", "jobs/nightly.toml", "--set", "input.manifest=none.csv"], "none.csv cannot be read as CSV"),
         (["show", "in"], "There is no committed run in in"),
         (["show", "out", "--run", "x"], "There is no committed run in out"),
+        (
+            ["run", "jobs/nightly.toml", "--time-limit", "soon"],
+            "--time-limit 'soon': expected a duration such as 3h50m",
+        ),
+        (["run", "jobs/nightly.toml", "--shard", "9/8"], "got '9/8'"),
+        (
+            ["run", "jobs/nightly.toml", "--retry-code", "trunc"],
+            "there is no reject code 'trunc'. The codes are source_",
+        ),
+        (["run", "jobs/nightly.toml", "--retry-code", "truncated,"], "there is no reject code ''"),
+        (["run", "jobs/nightly.toml", "--retry-rejects", "--retry-code", "truncated"], "give one of them"),
         (["run"], "Missing argument 'JOB'"),
         (["walk"], "No such command 'walk'"),
     ],
@@ -121,7 +134,7 @@ def test_an_output_that_cannot_be_written_exits_with_4(project: Path) -> None:
     (project / "out").write_text("a file where a folder should be")
     done = pipeline(project, "run", "jobs/nightly.toml")
     assert done.returncode == 4, done.stderr
-    assert "Cannot write" in done.stderr
+    assert "Move it away, and run again" in done.stderr
 
 
 def test_books_that_do_not_close_exit_with_70_and_commit_nothing(project: Path) -> None:
@@ -133,7 +146,7 @@ def test_books_that_do_not_close_exit_with_70_and_commit_nothing(project: Path) 
     )
     done = pipeline(project, "run", "jobs/nightly.toml", code=lossy)
     assert done.returncode == 70
-    assert "sources = documents + rejected sources: 2 is not 1" in done.stderr
+    assert "settled + rejected + removed = lines of sources/: 1 is not 2" in done.stderr
     assert not list((project / "out").glob("**/*.parquet"))
 
 
@@ -148,10 +161,15 @@ def test_a_bug_exits_with_70_and_a_file_for_the_report(project: Path) -> None:
 
 def test_a_second_run_exits_with_75_at_once(project: Path) -> None:
     (project / "out").mkdir()
-    with FileLock(project / "out" / ".lock"):
-        done = pipeline(project, "run", "jobs/nightly.toml")
+    locks = Locks(project / "out")
+    with locks.gate():
+        held = locks.take(WHOLE)
+    held.sign("20250131T000000Z-abcdef", datetime(2025, 1, 31, tzinfo=UTC))
+    done = pipeline(project, "run", "jobs/nightly.toml")
+    held.release()
     assert done.returncode == 75
-    assert "Another run holds" in done.stderr
+    assert "Run 20250131T000000Z-abcdef (process " in done.stderr
+    assert pipeline(project, "run", "jobs/nightly.toml").returncode == 0
 
 
 def test_check_counts_and_lints_and_loads_nothing_heavy(project: Path) -> None:
