@@ -1,5 +1,6 @@
 """The journal: parts that are whole or absent, flushed in time, forgotten when they are settled."""
 
+import os
 import random
 import subprocess
 import sys
@@ -144,6 +145,18 @@ def test_a_kill_at_any_time_leaves_whole_parts_in_order(tmp_path: Path) -> None:
         found = [key for part in keys_in(folder) for key in part]
         assert found == [str(n) for n in range(len(found))]
         assert len(found) >= 2
+
+
+def test_a_part_is_not_there_before_it_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "fsync", killed)
+        add(opened(tmp_path), *"abc")
+    assert names(tmp_path) == []
+    assert clean(tmp_path / "answers", "whole") == 1
+    assert list((tmp_path / "answers").iterdir()) == []
 
 
 def test_half_parts_are_not_read_and_are_cleaned_by_lane(tmp_path: Path) -> None:

@@ -73,6 +73,21 @@ def test_rows_are_right_when_little_is_held(tmp_path: Path, monkeypatch: pytest.
         line = index.find(key_of(number))
         assert line is not None
         assert line["text"] == f"{number // 10 * 10}.parquet {number % 10}"
+        assert len(index._held) == 1  # each row group alone is more than may be held
+
+
+def test_row_groups_are_held_as_long_as_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.parquet", [key_of(n) for n in range(300)], group_lines=20)
+    index = RowIndex([path], "key", ["key"])
+    for _ in range(3):
+        assert all(index.find(key_of(n)) for n in range(300))
+    sizes = [table.nbytes for table in index._held.values()]
+    assert len(sizes) == 15
+    monkeypatch.setattr(row_index, "_CACHE_BYTES", 5 * max(sizes))
+    index = RowIndex([path], "key", ["key"])
+    for _ in range(3):
+        assert all(index.find(key_of(n)) for n in range(300))
+        assert len(index._held) == 5
 
 
 def test_two_threads_get_the_right_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

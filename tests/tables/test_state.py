@@ -76,7 +76,7 @@ def test_removed_sources_are_told_apart(tmp_path: Path) -> None:
     write(tmp_path, RUNS[1], settled("b", outcome=Outcome.REMOVED), settled("a", outcome=Outcome.REMOVED))
     write(tmp_path, RUNS[2], settled("c", outcome=Outcome.REMOVED), settled("b"))
     state = load_state(tmp_path)
-    assert sorted(state.doc_ids()) == ["a", "b"]
+    assert sorted(state.fingerprints()) == [f"f-{RUNS[0]}", f"f-{RUNS[2]}"]
     assert sorted((source.doc_id, source.occurrence) for source in state.iter_present()) == [("a", 1), ("b", 0)]
     gone = state.find("c", 0)
     assert gone is not None
@@ -88,7 +88,7 @@ def test_an_empty_folder_is_an_empty_state(tmp_path: Path) -> None:
     for folder in (tmp_path / "a", tmp_path / "b"):
         state = load_state(folder)
         assert state.find("a", 0) is None
-        assert (len(state), state.doc_ids(), list(state.iter_present())) == (0, [], [])
+        assert (len(state), list(state.iter_present())) == (0, [])
         assert state.partitions("responses") == []
 
 
@@ -102,7 +102,7 @@ def test_a_shard_holds_its_own_documents_only(tmp_path: Path) -> None:
     write(tmp_path, RUNS[0], *(settled(str(n)) for n in range(10)))
     write(tmp_path, RUNS[1], *(settled(str(n)) for n in range(5)))
     state = load_state(tmp_path, lambda doc_id: int(doc_id) % 2 == 0)
-    assert sorted(state.doc_ids()) == ["0", "2", "4", "6", "8"]
+    assert sorted(source.doc_id for source in state.iter_present()) == ["0", "2", "4", "6", "8"]
     assert state.find("1", 0) is None
 
 
@@ -132,7 +132,6 @@ def test_it_is_what_a_dict_would_be(runs: list[list[tuple[str, int, Outcome]]]) 
         assert (found.run_id, found.outcome) == last
     present = {key for key, (_, outcome) in expected.items() if outcome is not Outcome.REMOVED}
     assert {(source.doc_id, source.occurrence) for source in state.iter_present()} == present
-    assert sorted(state.doc_ids()) == sorted({doc_id for doc_id, _ in present})
 
 
 def test_files_of_a_table_come_in_the_order_of_their_runs(tmp_path: Path) -> None:
@@ -174,9 +173,9 @@ def test_ten_thousand_sources_are_loaded_without_pandas(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from pipeline.tables.state import load_state\n"
         "state = load_state(Path(sys.argv[1]))\n"
-        "found = state.find('d7', 0), len(state), len(state.doc_ids()), len(list(state.iter_present()))\n"
+        "found = state.find('d7', 0), len(state), len(list(state.iter_present()))\n"
         "print(found[0].run_id, *found[1:], 'pandas' in sys.modules)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
-    assert done.stdout.split() == [RUNS[1], "10000", "10000", "10000", "False"]
+    assert done.stdout.split() == [RUNS[1], "10000", "10000", "False"]
