@@ -89,6 +89,11 @@ class State:
         """Every source that is not removed, in no order that means anything."""
         yield from (self._settled(int(row)) for row in self._present)
 
+    def doc_ids(self) -> list[str]:
+        """Every document that is not removed, each once, whatever became of it."""
+        doc_ids: list[str] = pc.unique(self._columns[0].take(_numbers(self._present))).to_pylist()
+        return doc_ids
+
     def fingerprints(self) -> list[str]:
         """Every version of the job that settled a source that is not removed, each once."""
         column = self._columns[_COLUMNS.index("fingerprint")]
