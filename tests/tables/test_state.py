@@ -76,6 +76,7 @@ def test_removed_sources_are_told_apart(tmp_path: Path) -> None:
     write(tmp_path, RUNS[1], settled("b", outcome=Outcome.REMOVED), settled("a", outcome=Outcome.REMOVED))
     write(tmp_path, RUNS[2], settled("c", outcome=Outcome.REMOVED), settled("b"))
     state = load_state(tmp_path)
+    assert sorted(state.doc_ids()) == ["a", "b"]
     assert sorted(state.fingerprints()) == [f"f-{RUNS[0]}", f"f-{RUNS[2]}"]
     assert sorted((source.doc_id, source.occurrence) for source in state.iter_present()) == [("a", 1), ("b", 0)]
     gone = state.find("c", 0)
