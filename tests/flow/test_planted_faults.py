@@ -102,7 +102,7 @@ PLANTS: dict[str, tuple[Plant, str]] = {
     "answer given twice": (plant_double_answer, "which was not asked, or twice"),
     "source forgotten": (plant_lost_source, "left without being stopped"),
     "source given twice": (plant_double_source, "came out of the readers twice"),
-    "question forgotten": (plant_lost_question, "prompts = records + rejected"),
+    "question forgotten": (plant_lost_question, "attempts = lines of responses/"),
 }
 
 
