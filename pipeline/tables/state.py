@@ -94,11 +94,6 @@ class State:
         doc_ids: list[str] = pc.unique(self._columns[0].take(_numbers(self._present))).to_pylist()
         return doc_ids
 
-    def doc_ids(self) -> list[str]:
-        """Every document that is not removed, each once, whatever became of it."""
-        doc_ids: list[str] = pc.unique(self._columns[0].take(_numbers(self._present))).to_pylist()
-        return doc_ids
-
     def fingerprints(self) -> list[str]:
         """Every version of the job that settled a source that is not removed, each once."""
         column = self._columns[_COLUMNS.index("fingerprint")]
