@@ -149,6 +149,7 @@ class Running:
         if not self.clock.engine_ready_s:
             self.clock.engine_start_s = time.monotonic()
             self._parts.watcher.say(f"Loading the model {self._parts.plan.model.name} ...")
+            self._parts.journals.flush()  # loading may take minutes, in which nothing else is done
             if not self._parts.engine.start():
                 return False
             self.clock.engine_ready_s = time.monotonic()
@@ -169,8 +170,11 @@ class Running:
     def _gather(self) -> None:
         """Take what the engine has ready; with nothing in flight, wait for the intake."""
         if self._in_flight:
+            n_deaths = self._parts.engine.n_deaths
             for generation in self._parts.engine.collect(_COLLECT_S):
                 self._take_answer(generation)
+            if self._parts.engine.n_deaths > n_deaths:
+                self._parts.journals.flush()  # the next `collect` restarts the engine, which may take minutes
         elif not (self._again or self._waiting):
             self._take_in(_WAIT_FOR_INTAKE_S)
         self._tell()
