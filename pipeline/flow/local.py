@@ -28,7 +28,7 @@ from pipeline.flow.stop import Stop
 from pipeline.flow.watcher import Watcher
 from pipeline.reports.ledger import OpenWork, Sum
 from pipeline.reports.run_report import RunFacts, build_report, close_books
-from pipeline.tables.current import load_current
+from pipeline.tables.current import doc_ids_with_rejects
 from pipeline.tables.lines import Outcome, SettledSource, source_line
 from pipeline.tables.output import OutputFolder, open_output
 from pipeline.tables.staged import writing
@@ -80,12 +80,8 @@ def run_job(plan: Plan, options: RunOptions, watcher: Watcher, stop: Stop) -> tu
 
 
 def _build_standing(plan: Plan, options: RunOptions, state: State) -> Standing:
-    retried: set[str] = set()
-    if options.retry is not None and state.runs:
-        rejects = load_current(plan.job.output_folder, state.runs).get("rejects")
-        rows = rejects.iter_rows({"doc_id", "code"}.__contains__) if rejects else ()
-        retried = {row["doc_id"] for row in rows if options.retry.takes(row["code"])}
-    return Standing(state, plan.components, options.retry, frozenset(retried))
+    retried = frozenset[str]() if options.retry is None else doc_ids_with_rejects(state, options.retry.codes)
+    return Standing(state, plan.components, options.retry, retried)
 
 
 def _log_path(output: OutputFolder) -> Path:

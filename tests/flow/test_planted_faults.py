@@ -42,7 +42,8 @@ def plant_in_table(name: str, n_times: int) -> Plant:
 
 def plant_in_journal(patch: pytest.MonkeyPatch) -> None:
     """An answer that came back is not kept."""
-    append, lost = Journal.append, []
+    append = Journal.append
+    lost: list[Line] = []
 
     def planted(self: Journal, line: Line, size_bytes: int = 0) -> None:
         if "finish_reason" in line and not lost:
