@@ -113,14 +113,15 @@ class Running:
         return not (self._in_flight or self._again or self._waiting) and self._parts.intake.exhausted
 
     def _drain(self) -> None:
-        """Wait for what the engine has; begin nothing."""
+        """Wait for what the engine has, as long as there is time; begin nothing."""
         parts = self._parts
         parts.intake.stop()
         parts.journals.flush()
         parts.watcher.say(
             f"Stopping ({parts.stop.reason}): waiting for {self.n_in_flight} answers, then committing what is whole."
         )
-        while self._in_flight and not parts.engine.is_down and not parts.stop.must_leave():
+        end_s = time.monotonic() + parts.plan.job.engine.drain_timeout_s
+        while self._in_flight and not (parts.engine.is_down or parts.stop.must_leave() or time.monotonic() >= end_s):
             self._gather()
 
     def _fill_engine(self) -> None:

@@ -99,6 +99,8 @@ class EngineSection(_Frozen):
     """Seconds without any progress after which the engine counts as hung."""
     max_restarts: int = Field(default=5, ge=0)
     """Restarts of a dead or hung engine in a row, without one answer in between, before the run gives up."""
+    drain_timeout_s: float = Field(default=60.0, ge=0)
+    """Seconds that a run which is asked to end waits for answers in flight. What comes later is asked again."""
     synthetic: SyntheticSection = SyntheticSection()
 
 

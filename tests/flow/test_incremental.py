@@ -1,6 +1,7 @@
 """A rerun does what is new and nothing else, says why, and the tables tell which rows are current."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from project import Notes, Project
 
 from pipeline.errors import RejectCode
 from pipeline.flow.local import run_job
-from pipeline.flow.options import RetryRejects, RunOptions
+from pipeline.flow.options import EVERYTHING, RetryRejects, RunOptions
 from pipeline.flow.plan import build_plan
 from pipeline.flow.stop import Stop
 from pipeline.job import load_job
@@ -288,3 +289,14 @@ def test_a_time_limit_that_is_over_does_nothing_and_says_so(project: Project) ->
     assert report["exit_code"] == 75
     assert report["stopped"] == "time limit of 1s"
     assert counts(report, "left") == [3]
+
+
+def test_a_drain_does_not_wait_for_ever(project: Project) -> None:
+    endless = ("engine.synthetic.latency_s=600", "engine.drain_timeout_s=0.5")
+    stop = Stop()
+    job = load_job(project.folder / "job.toml", overrides=endless)
+    threading.Timer(3.0, stop.ask, ["SIGTERM"]).start()
+    report, _ = run_job(build_plan(job), EVERYTHING, Notes(stop), stop)
+    assert report["exit_code"] == 75
+    assert counts(report, "documents", "left") == [0, 3]
+    assert counts(project.run(), "documents", "known_documents") == [3, 3]
