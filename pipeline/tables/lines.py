@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, cast
 
@@ -71,7 +71,7 @@ class PaidAnswer:
 
 def source_line(settled: SettledSource) -> Line:
     """One line of `sources/`, without the job's fingerprint, the engine and the run."""
-    return asdict(settled)
+    return {name: getattr(settled, name) for name in _SETTLED_NAMES}
 
 
 def document_line(source: Source, document: Document, n_tokens: int, n_chunks: int, reading: str) -> Line:
@@ -109,6 +109,7 @@ def read_document_line(document: Document, reading: str) -> Line:
 
 
 _SEGMENT_NAMES = [field.name for field in SEGMENT]
+_SETTLED_NAMES = [field.name for field in fields(SettledSource)]
 _LOST = {SegmentStatus.IMAGE_ONLY, SegmentStatus.GARBLED, SegmentStatus.FAILED, SegmentStatus.MALFORMED}
 
 
