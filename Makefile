@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 CORPUS ?= ../shared/data
 
-.PHONY: help setup check format test demo corpus goldens samples clean
+.PHONY: help setup check format test chaos demo corpus goldens samples clean
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -29,6 +29,9 @@ format: $(READY)  ## format the code and mend what the linter can mend
 
 test: $(READY)  ## all tests, the real engine included
 	$(BIN)/pytest
+
+chaos: $(READY)  ## kill runs more than 200 times in every way, some with the real engine; about a quarter of an hour
+	$(BIN)/python tests/chaos/chaos.py --kills 200 --real 3
 
 demo: $(READY)  ## turn the sample documents into tables with the embedded model, and show them
 	$(BIN)/pipeline run jobs/demo.toml
