@@ -85,12 +85,23 @@ def summary(report: Mapping[str, Any]) -> str:
         headline(report),
         f"run       {report['run_id']}",
         f"sources   {n['sources']:,} = {_parts(n)}",
+        *_engine(report["model"]),
         *(_work(report) if report["why"] else []),
         "seconds   " + ", ".join(f"{name.replace('_', ' ')} {value:.1f}" for name, value in seconds.items()),
         f"sums      {closing} of {len(report['sums'])} close",
     ]
     lines += [f"rejected  {lost:,} x {code}: {RejectCode(code).advice}" for code, lost in report["rejects"].items()]
     return "\n".join(lines)
+
+
+def _engine(model: Mapping[str, Any]) -> list[str]:
+    """What a person must know of the engine: that no model answered, or that it did not stay up."""
+    lines = []
+    if model["kind"] == "synthetic":
+        lines.append("engine    synthetic: a rehearsal, no model read these documents")
+    if model["deaths"]:
+        lines.append(f"engine    died {_counted(model['deaths'], 'time')}, was started again, and was asked again")
+    return lines
 
 
 def _work(report: Mapping[str, Any]) -> list[str]:

@@ -149,7 +149,10 @@ class Running:
         """Load the model, once; False when the run was stopped meanwhile."""
         if not self.clock.engine_ready_s:
             self.clock.engine_start_s = time.monotonic()
-            self._parts.watcher.say(f"Loading the model {self._parts.plan.model.name} ...")
+            plan = self._parts.plan
+            is_real = plan.job.engine.kind == "vllm"
+            what = f"Loading the model {plan.model.name}" if is_real else f"Starting the {plan.job.engine.kind} engine"
+            self._parts.watcher.say(f"{what} ...")
             self._parts.journals.flush()  # loading may take minutes, in which nothing else is done
             if not self._parts.engine.start():
                 return False

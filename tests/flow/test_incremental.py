@@ -26,7 +26,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def loaded(project: Project) -> bool:
-    return any("Loading the model" in sentence for sentence in project.said)
+    return any("Starting the synthetic engine" in sentence for sentence in project.said)
 
 
 def counts(report: dict[str, object], *names: str) -> list[int]:
@@ -112,7 +112,7 @@ def test_new_instructions_redo_their_own_task_and_say_so_first(project: Project)
     project.change("Who signed?", "Who signed it, and where?")
     report = project.run()
     assert project.said[0] == "Instructions of task first changed: 3 documents are stale, 9 answers to redo."
-    assert project.said[1].startswith("Loading the model")
+    assert project.said[1].startswith("Starting the synthetic engine")
     assert counts(report, "attempts", "reused", "known_documents") == [18, 9, 3]
     assert report["why"] == {"stale": 3}
     strip = {"_job_fingerprint"}
