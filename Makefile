@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 CORPUS ?= ../shared/data
 
-.PHONY: help setup check format test chaos demo corpus goldens samples clean
+.PHONY: help setup check format test chaos demo corpus bench goldens samples clean
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -39,6 +39,9 @@ demo: $(READY)  ## turn the sample documents into tables with the embedded model
 
 corpus: $(READY)  ## run the contracts and meetings jobs over real documents in CORPUS (default ../shared/data)
 	$(BIN)/python tests/corpus.py $(CORPUS)
+
+bench: $(READY)  ## measure the driver's memory and the price of a rerun; writes docs/memory.json and docs/memory.svg
+	$(BIN)/python benchmarks/memory.py --corpus $(CORPUS)
 
 goldens: $(READY)  ## rewrite the readers' golden files and the README's list of files; review the diff
 	$(BIN)/pytest -q tests/readers tests/test_readme.py --rewrite-goldens
