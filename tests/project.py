@@ -2,14 +2,15 @@
 
 import json
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from pipeline.flow import plan
 from pipeline.flow.local import run_job
 from pipeline.flow.options import EVERYTHING, RunOptions
-from pipeline.flow.plan import build_plan
 from pipeline.flow.stop import Stop
 from pipeline.flow.watcher import Watcher
 from pipeline.job import load_job
@@ -46,6 +47,8 @@ max_tokens = 60
 [output]
 folder = "out"
 """
+# It never changes, and half a second a run would go into it. mypy: the name is imported there, not made.
+plan.load_tokenizer = cache(plan.load_tokenizer)  # type: ignore[attr-defined]
 VARYING = {"run_id", "_run_id", "answered_run_id", "duration_s", "n_cached_tokens"}
 
 
@@ -93,8 +96,8 @@ class Project:
         """One run; what it said is in `said`."""
         stop = Stop()
         watcher = Notes(stop, stop_after)
-        plan = build_plan(load_job(self.folder / "job.toml", overrides=overrides), options)
-        report, path = run_job(plan, options, watcher, stop)
+        made = plan.build_plan(load_job(self.folder / "job.toml", overrides=overrides), options)
+        report, path = run_job(made, options, watcher, stop)
         assert json.loads(path.read_text()) == report
         assert all(item["closes"] for item in report["sums"])  # type: ignore[attr-defined]
         self.said = watcher.said

@@ -36,7 +36,7 @@ def build_components(
         job: The settings.
         settings: What the engine is told.
         contracts: By task.
-        tokenizer: Its name.
+        tokenizer: Its identity.
         reading: The readers' version.
     """
     facts: dict[str, object] = {

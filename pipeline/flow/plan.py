@@ -98,7 +98,7 @@ def build_plan(job: Job, options: RunOptions = EVERYTHING) -> Plan:
     limits = ReadLimits(job.input.read_timeout_s, job.input.read_memory_mb, job.input.n_workers)
     settings = _engine_settings(job, model, context_window, Path())
     reading = reading_version()
-    components = build_components(job, settings, contracts, tokenizer.name, reading)
+    components = build_components(job, settings, contracts, tokenizer.identity, reading)
     tables = _tables(job, contracts, model.name, fingerprint(components))
     return Plan(job, entries, contracts, model, context_window, tokenizer, maker, limits, tables, reading, components)
 

@@ -32,7 +32,7 @@ class HFTokenizer:
         self.name = name
         self.identity = hashlib.sha256(f"{tokenizer_json}\n{template.source}".encode()).hexdigest()[:16]
         self._template = template
-        self._framing = _load(json.dumps(spec))
+        self._framing = _load(tokenizer_json)
         self._text = _load(json.dumps(_build_text_spec(spec)))
         self._text.encode_special_tokens = True
         self.vocab_size = 1 + max(self._framing.get_vocab().values())
