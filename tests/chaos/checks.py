@@ -1,7 +1,7 @@
-"""What must hold of an output folder after a complete run, however many were killed before it.
+"""What must hold of an output folder, at any time and after a complete run, however many were killed before it.
 
-Each check takes the folder and yields a sentence for each thing that is wrong; none when all is well. Only committed
-runs count, as for any reader.
+Each check takes the folder, or its current lines by table, and yields a sentence for each thing that is wrong; none
+when all is well. Only committed runs count, as for any reader.
 """
 
 import json
@@ -28,19 +28,23 @@ _LOG_PATH = re.compile(r"\S*/logs/engine-\S*\.log")
 
 
 def find_problems(out: Path, listed: list[tuple[str, int]]) -> list[str]:
-    """All checks of one folder.
+    """What is wrong with a folder after a run that exited with 0, and with nobody writing.
 
     Args:
-        out: The output folder, after a run that exited with 0 and with nobody writing.
+        out: The output folder.
         listed: The job's sources as (doc_id, occurrence).
     """
-    now = {name: list(view.iter_rows()) for name, view in load_current(out, list_runs(out)).items()}
+    found = [*find_contradictions(out), *check_swept(out), *check_nothing_left(out), *check_sources(out, listed)]
+    return sorted(set(found))
+
+
+def find_contradictions(out: Path) -> list[str]:
+    """What is wrong with what a folder shows to readers, at any time."""
+    now = _load_lines(out)
     found = [
-        *check_reports(out),
-        *check_swept(out),
-        *check_sources(now, listed),
-        *check_documents(now),
+        *check_sums(out),
         *check_attempts(out),
+        *check_documents(now),
         *check_answers(now),
         *check_chunks(now),
         *check_rows(now),
@@ -48,19 +52,20 @@ def find_problems(out: Path, listed: list[tuple[str, int]]) -> list[str]:
     return sorted(set(found))
 
 
-def check_reports(out: Path) -> Iterator[str]:
-    """The sums of every committed run close, and the last one left nothing."""
-    runs = list_runs(out)
-    if not runs:
-        yield "no run is committed"
-        return
-    for run in runs:
-        report = json.loads((out / "runs" / f"{run}.json").read_text())
-        for item in report["sums"]:
+def check_sums(out: Path) -> Iterator[str]:
+    """The sums of every committed run close."""
+    for run in list_runs(out):
+        for item in _load_report(out, run)["sums"]:
             if item["left"] != item["right"] or not item["closes"]:
                 yield f"run {run}: {item['name']}: {item['left']} is not {item['right']}"
-    if report["counts"]["left"]:
-        yield f"run {run} left {report['counts']['left']} sources"
+
+
+def check_nothing_left(out: Path) -> Iterator[str]:
+    """There is a run, and the last one left no source."""
+    runs = list_runs(out)
+    n_left = _load_report(out, runs[-1])["counts"]["left"] if runs else 0
+    if n_left or not runs:
+        yield f"the last of {len(runs)} runs left {n_left} sources"
 
 
 def check_swept(out: Path) -> Iterator[str]:
@@ -78,9 +83,10 @@ def check_swept(out: Path) -> Iterator[str]:
             yield f"{place} belongs to no committed run"
 
 
-def check_sources(now: dict[str, list[Row]], listed: list[tuple[str, int]]) -> Iterator[str]:
+def check_sources(out: Path, listed: list[tuple[str, int]]) -> Iterator[str]:
     """Each listed source has one current line."""
-    found = Counter((row["doc_id"], row["occurrence"]) for row in now.get("sources", []) if row["outcome"] != "removed")
+    lines = _load_lines(out).get("sources", [])
+    found = Counter((row["doc_id"], row["occurrence"]) for row in lines if row["outcome"] != "removed")
     yield from _compare("source", found, Counter(listed))
 
 
@@ -178,6 +184,16 @@ def check_same_lines(out: Path, reference: Path) -> Iterator[str]:
     yield from (
         f"{name} has several schemas or another one" for name in both[0] if schemas[0][name] != schemas[1][name]
     )
+
+
+def _load_report(out: Path, run: str) -> Row:
+    report: Row = json.loads((out / "runs" / f"{run}.json").read_text())
+    return report
+
+
+def _load_lines(out: Path) -> dict[str, list[Row]]:
+    """The current lines of each table."""
+    return {name: list(view.iter_rows()) for name, view in load_current(out, list_runs(out)).items()}
 
 
 def _committed_files(out: Path) -> dict[str, list[Path]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 import psutil
-from checks import check_same_lines, check_same_tables, find_problems
+from checks import check_same_lines, check_same_tables, find_contradictions, find_problems
 from kills import IS_NO_KILL, Kill, Kind, Steps, plan_kills, plan_real_kills, strike
 from scenarios import REAL, Scenario, listed_sources, make_project
 from starts import Kept, Project, Start, column, find_survivors, load_kept
@@ -138,7 +138,7 @@ class Play:
         self._seen: dict[int, psutil.Process] = {}
 
     def play(self, kills: Sequence[Kill]) -> Round:
-        """Start and kill, then start until the job is done, and once more; then look at all but the rows' values."""
+        """Start and kill, then start until a start is through; then look at everything but the values of rows."""
         for kill in kills:
             code = self._start(kill)
             if code == 0 or self._round.problems:
@@ -166,6 +166,7 @@ class Play:
             account = Account(start, before, load_kept(project.out))
             was_killed = code == -signal.SIGKILL or (kill is not None and kill.kind is Kind.TOGETHER)
             wrong += account.find_problems(self._scenario, was_killed=was_killed)
+        wrong += find_contradictions(project.out)
         if code == 0:
             wrong += self._check_known(start, before)
         elif code not in (-signal.SIGKILL, TryAgainError.exit_code):
