@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 _EVERY_S = 0.2
 _USS_EVERY = 3
-_READING = "pipeline.readers.child"
+_READING, _ENGINE = "pipeline.readers.child", "pipeline.engines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +108,22 @@ def _look(driver: psutil.Process, measured: Measured, at_s: float, n_answers: in
         if not resident:  # it has ended, and was not waited for yet
             return
         for child in driver.children():
-            is_reading, size_bytes = _size(child)
-            reading += size_bytes * is_reading
-            engine += size_bytes * (not is_reading)
+            engine += _size(child, _ENGINE)
+            reading += _size(child, _READING)
     except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
         return
     measured.samples.append(Sample(at_s, resident, engine, reading, n_answers))
 
 
-def _size(child: psutil.Process) -> tuple[bool, int]:
-    """Whether it reads documents, and its resident memory; nothing of one that has just ended."""
+def _size(child: psutil.Process, module: str) -> int:
+    """Resident memory of a child that runs this module. Nothing of another, nor of one that has just ended.
+
+    A child that was just forked and is still a copy of the driver runs none.
+    """
     try:
-        return any(_READING in word for word in child.cmdline()), child.memory_info().rss
+        return child.memory_info().rss if any(module in word for word in child.cmdline()) else 0
     except psutil.NoSuchProcess:
-        return False, 0
+        return 0
 
 
 def _high_water_bytes(pid: int) -> int:

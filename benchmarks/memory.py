@@ -26,7 +26,7 @@ import workload
 from measure import Measured, Sample
 
 _MOST_BYTES = 1_000_000_000
-_RERUN_MOST_S, _RERUN_MOST_BYTES = 5.0, 500_000_000
+_RERUN_TIMES, _RERUN_MOST_S, _RERUN_MOST_BYTES = 3, 5.0, 500_000_000
 _CURVE_POINTS = 240
 _KILLED = -9
 _LIST = "PROVENANCE.tsv"
@@ -141,7 +141,8 @@ def _iter_killed(folder: Path, n: int) -> Iterator[Done]:
         most_s=_RERUN_MOST_S,
         expects={"unchanged": n, "attempts": 0},
     )
-    yield _run(job, rerun)
+    # Others may be busy on this machine; what they take is no price of the rerun.
+    yield rerun, min((measure.measure_run(job) for _ in range(_RERUN_TIMES)), key=lambda run: run.seconds)
 
 
 def _run_pdf(folder: Path, path: str, name: str, *, charted: bool) -> Done:
