@@ -234,8 +234,8 @@ def _panel(scenario: Scenario, run: Measured) -> chart.Panel:
 
 
 def _iter_marks(samples: Sequence[Sample], n: int) -> Iterator[tuple[float, str]]:
-    """When a quarter, half, three quarters and all of the answers were there, where there are enough to tell."""
-    for quarter in range(1, 5) if n >= _MARKED_FROM else ():
+    """When a quarter, half and three quarters of the answers were there, where there are enough to tell."""
+    for quarter in range(1, 4) if n >= _MARKED_FROM else ():
         first = next((sample for sample in samples if sample.n_answers >= n * quarter // 4), None)
         if first is not None:
             yield first.at_s, f"{n * quarter // 4:,}"
