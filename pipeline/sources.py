@@ -13,6 +13,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from pipeline.errors import JobError, Reject, RejectCode
@@ -58,18 +59,22 @@ class Source:
         return hashlib.sha256(f"{self.doc_id}\n{self.sha256}".encode()).hexdigest()[:32]
 
 
-def iter_entries(paths: Sequence[str], manifest: str | None, project: Path) -> Iterator[Entry]:
+def iter_entries(
+    paths: Sequence[str], manifest: str | None, project: Path, output: Path | None = None
+) -> Iterator[Entry]:
     """Every file of the job's input, sorted by path within each item, a file named twice only once.
 
-    Folders are walked to the bottom; hidden files and folders are left out. Globs know `**`. A manifest's lines come
-    in its order, repeated doc_ids included (see `load_source`).
+    Folders are walked to the bottom; hidden files and folders are left out, and so is `output`, the job's own output
+    folder, where it lies below a folder that is walked or a glob: else each run would read what the last one wrote.
+    Globs know `**`. A manifest's lines come in its order, repeated doc_ids included (see `load_source`).
 
     Raises:
         JobError: A named path does not exist, or the manifest cannot be read.
     """
     seen: set[Path] = set()
+    left_out = None if output is None else Path(os.path.normpath(output))
     for pattern in paths:
-        for path in _expand(pattern, project):
+        for path in _expand(pattern, project, left_out):
             if path not in seen:
                 seen.add(path)
                 uri = _uri(path, project)
@@ -100,7 +105,7 @@ def load_source(entry: Entry, seen_doc_ids: set[str]) -> Source | Reject:
         status = entry.path.stat()
         if not stat.S_ISREG(status.st_mode):
             return _reject(entry, RejectCode.SOURCE_UNREADABLE, f"{entry.uri} is not a regular file.")
-        sha256, size_bytes = _hash(entry.path)
+        sha256, size_bytes = hash_file(entry.path)
     except FileNotFoundError:
         return _reject(entry, RejectCode.SOURCE_MISSING, f"There is no file at {entry.uri}.")
     except (OSError, ValueError) as error:
@@ -120,7 +125,8 @@ def _reject(entry: Entry, code: RejectCode, detail: str) -> Reject:
     return Reject(code=code, detail=detail, uri=entry.uri, doc_id=entry.doc_id)
 
 
-def _hash(path: Path) -> tuple[str, int]:
+def hash_file(path: Path) -> tuple[str, int]:
+    """SHA-256 (hex) and size (bytes) of a file's content."""
     digest, size_bytes = hashlib.sha256(), 0
     with path.open("rb") as file:
         while block := file.read(_HASH_BLOCK_BYTES):
@@ -129,28 +135,40 @@ def _hash(path: Path) -> tuple[str, int]:
     return digest.hexdigest(), size_bytes
 
 
-def _expand(pattern: str, project: Path) -> Iterator[Path]:
+def _expand(pattern: str, project: Path, left_out: Path | None) -> Iterator[Path]:
     """Files of one item: of a folder all below it, of a glob all matches (folders among them walked), else itself."""
     path = project / pattern
     if path.is_dir():
-        yield from _walk(path)
+        yield from _walk(path, left_out)
     elif os.path.lexists(path):
         yield path
     elif glob.has_magic(pattern):
+        ours = _inside_of_glob(left_out, project, pattern)
         for match in sorted(glob.glob(pattern, root_dir=project, recursive=True)):
             found = project / match
+            if ours is not None and os.path.join(os.path.normpath(found), "").startswith(ours):  # noqa: PTH118  as above
+                continue
             if found.is_dir():
                 if not pattern.endswith("**"):
-                    yield from _walk(found)
+                    yield from _walk(found, left_out)
             else:
                 yield found
     else:
         raise JobError(f"input.paths names {pattern!r}, and there is no {path}. Correct it, or put the file there.")
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _inside_of_glob(left_out: Path | None, project: Path, pattern: str) -> str | None:
+    """What paths inside `left_out` begin with; None when it is no place where only the glob's wildcards lead."""
+    fixed = takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)
+    start = Path(os.path.normpath(project.joinpath(*fixed)))
+    return os.path.join(left_out, "") if left_out is not None and start in left_out.parents else None  # noqa: PTH118
+
+
+def _walk(folder: Path, left_out: Path | None) -> Iterator[Path]:
     for directory, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if left_out is not None and left_out.name in folders and Path(os.path.normpath(directory)) == left_out.parent:
+            folders.remove(left_out.name)
         yield from (Path(directory, name) for name in sorted(files) if not name.startswith("."))
 
 

@@ -16,7 +16,8 @@ def list_entries(job: Job, limit: int | None = None) -> list[Entry]:
         JobError: A named path is absent, the manifest cannot be read, or there is no file at all and the job does not
             say that this may be.
     """
-    entries = list(islice(iter_entries(job.input.paths, job.input.manifest, job.project), limit))
+    found = iter_entries(job.input.paths, job.input.manifest, job.project, job.output_folder)
+    entries = list(islice(found, limit))
     if not entries and limit != 0 and not job.input.allow_empty:
         names = ", ".join([*job.input.paths, *filter(None, [job.input.manifest])])
         raise JobError(f"The input names no file: {names} in {job.project}. If that is fine, set input.allow_empty.")

@@ -25,7 +25,7 @@ class InputSection(_Frozen):
     """`[input]`: which documents. Paths are relative to the job's project."""
 
     paths: tuple[str, ...] = ()
-    """Files, folders (walked to the bottom) and globs (`**` too)."""
+    """Files, folders (walked to the bottom) and globs (`**` too). The output folder below them is left out."""
     manifest: str | None = None
     """A CSV or Parquet file with a column `uri`, optional `doc_id` and `password`, and columns to carry through."""
     allow_empty: bool = False
