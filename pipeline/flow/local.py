@@ -14,6 +14,7 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.engines.settings import answer_fingerprint
 from pipeline.engines.supervised import SupervisedEngine
 from pipeline.flow.background import Background
 from pipeline.flow.intake import Intake
@@ -60,12 +61,13 @@ def run_job(plan: Plan, options: RunOptions, watcher: Watcher, stop: Stop) -> tu
         standing = _build_standing(plan, options, state)
         for sentence in (*output.recovered, *standing.explain(len(plan.contracts))):
             watcher.say(sentence)
-        recall = Recall(output.folder, state, plan.reading)
+        fingerprint = answer_fingerprint(plan.engine_settings(Path()), plan.job.engine.kind)
+        recall = Recall(output.folder, state, plan.reading, fingerprint)
         engine = SupervisedEngine(plan.open_engine(_log_path(output)), plan.max_restarts, watcher.say, stop.stopped)
         held.enter_context(closing(engine))
         intake = Intake(plan.entries, standing, recall.document, plan.read_limits, plan.maker)
         ahead = held.enter_context(Background(intake.items, _READ_AHEAD_DOCUMENTS))
-        settlement = Settlement(plan, output, options.retry)
+        settlement = Settlement(plan, output, options.retry, recall.has_answer)
         journals = Journals(output, plan.job.journal)
         parts = Parts(plan, output.run_id, settlement, journals, recall, engine, ahead, watcher, stop)
         run = Running(parts)

@@ -22,6 +22,10 @@ class RetryRejects:
         """Whether something lost with this code is to be tried again."""
         return not self.codes or code in self.codes
 
+    def takes_answer(self, code: str) -> bool:
+        """Whether an answer lost with this code is to be asked again; for a lost row all its answers are."""
+        return self.takes(code) or RejectCode.NO_ANSWER in self.codes
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:

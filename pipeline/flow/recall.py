@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+from pipeline.engines.settings import prompt_key
 from pipeline.flow.journals import ANSWERS, DOCUMENTS, journal_parts
+from pipeline.prompts.prompt import Prompt
 from pipeline.readers.document import Document
 from pipeline.sources import Source
 from pipeline.tables.lines import PaidAnswer, answer_of, document_of
@@ -22,25 +24,36 @@ from pipeline.tables.state import State
 class Recall:
     """Finds texts by doc_key and answers by key."""
 
-    def __init__(self, output: Path, state: State, reading: str) -> None:
+    def __init__(self, output: Path, state: State, reading: str, fingerprint: str) -> None:
         """Look nowhere yet.
 
         Args:
             output: The output folder.
             state: Says which partitions are committed.
             reading: The readers' version: texts of another are not used.
+            fingerprint: Of the engine, from `answer_fingerprint`.
         """
-        self._output, self._state, self._reading = output, state, reading
+        self._output, self._state, self._reading, self._fingerprint = output, state, reading, fingerprint
 
     def document(self, source: Source) -> Document | None:
-        """The document that these bytes gave before."""
+        """The document that these bytes gave before, under a name with the same ending, which decides the reader."""
         line = self._documents.find(source.doc_key)
         if line is None or line["reading"] != self._reading:
             return None
+        if Path(str(line["uri"])).suffix.lower() != source.path.suffix.lower():
+            return None
         return dataclasses.replace(document_of(line), uri=source.uri)
 
+    def key(self, prompt: Prompt) -> str:
+        """The key of this attempt's answer."""
+        return prompt_key(prompt, self._fingerprint)
+
+    def has_answer(self, prompt: Prompt) -> bool:
+        """Whether this attempt was paid for before."""
+        return self.key(prompt) in self._answers
+
     def answer(self, key: str, prompt_id: str) -> PaidAnswer | None:
-        """The answer that was paid for under this key."""
+        """The answer that was paid for under this key, now as that of `prompt_id`."""
         line = self._answers.find(key)
         return None if line is None else answer_of(line, prompt_id)
 

@@ -6,10 +6,8 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipeline.engines.engine import Generation
-from pipeline.engines.settings import answer_fingerprint, prompt_key
 from pipeline.engines.supervised import SupervisedEngine
 from pipeline.errors import ConservationError
 from pipeline.flow.background import Background
@@ -85,8 +83,6 @@ class Running:
         self.clock = Clock(time.monotonic())
         self._parts = parts
         self._ledger = parts.settlement.ledger
-        plan = parts.plan
-        self._fingerprint = answer_fingerprint(plan.engine_settings(Path()), plan.job.engine.kind)
         self._waiting: deque[Iterator[Asked]] = deque()
         self._again: deque[Asked] = deque()
         self._in_flight: dict[str, Asked] = {}
@@ -227,7 +223,7 @@ class Running:
             self._again.append(again)
 
     def _key(self, asked: Asked) -> str:
-        return prompt_key(asked.prompt, self._fingerprint)
+        return self._parts.recall.key(asked.prompt)
 
     def _tell(self) -> None:
         self._parts.journals.tick()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 from pipeline.answers.ladder import Ladder
@@ -13,6 +14,7 @@ from pipeline.flow.intake import LostSource, ReadyDocument
 from pipeline.flow.open_document import Asked, OpenDocument
 from pipeline.flow.options import RetryRejects
 from pipeline.flow.plan import Plan
+from pipeline.prompts.prompt import Prompt
 from pipeline.reports.ledger import Ledger, OpenWork
 from pipeline.tables.lines import (
     Outcome,
@@ -34,9 +36,19 @@ class Settlement:
         ledger: The books.
     """
 
-    def __init__(self, plan: Plan, output: OutputFolder, retry: RetryRejects | None) -> None:
+    def __init__(
+        self, plan: Plan, output: OutputFolder, retry: RetryRejects | None, was_paid: Callable[[Prompt], bool]
+    ) -> None:
+        """Nothing is open yet.
+
+        Args:
+            plan: What the run does.
+            output: Where its tables go.
+            retry: What of the lost is tried again; None: nothing.
+            was_paid: Whether the answer to an attempt is there from before.
+        """
         self.ledger = Ledger(n_tasks=len(plan.contracts), n_sources=len(plan.entries))
-        self._plan, self._output, self._retry = plan, output, retry
+        self._plan, self._output, self._retry, self._was_paid = plan, output, retry, was_paid
         generation, retries = plan.job.generation, plan.job.retries
         self._ladder = Ladder(retries.max_attempts, generation.temperature, retries.temperature, plan.context_window)
         self._open: dict[int, OpenDocument] = {}
@@ -123,14 +135,20 @@ class Settlement:
         )
 
     def _climb(self, asked: Asked, code: RejectCode, *, is_reused: bool) -> Asked | None:
-        """The attempt after a failed one. A reused failure that is to be retried does not count as one."""
-        retried = is_reused and self._retry is not None and self._retry.takes(code)
-        if retried:
-            following = self._ladder.climb(asked.prompt, code)
-            return Asked(following, asked.chunk, asked.document, asked.n_before)
+        """The attempt after a failed one.
+
+        A reused failure that is to be retried does not count as one. What an earlier retry was given beyond the end
+        of the ladder is used.
+        """
         n_asked = asked.n_before + 1
-        next_prompt = self._ladder.next_attempt(asked.prompt, code, n_asked)
-        return None if next_prompt is None else Asked(next_prompt, asked.chunk, asked.document, n_asked)
+        following = self._ladder.next_attempt(asked.prompt, code, n_asked)
+        if is_reused:
+            beyond = self._ladder.climb(asked.prompt, code)
+            if self._retry is not None and self._retry.takes_answer(code):
+                following, n_asked = beyond, asked.n_before
+            elif self._was_paid(beyond):
+                following = beyond
+        return None if following is None else Asked(following, asked.chunk, asked.document, n_asked)
 
     def _finish(self, document: OpenDocument) -> None:
         """All answers of a document are in: its lines go to the tables, one row a task or why there is none."""
