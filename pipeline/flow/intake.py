@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.errors import Reject
+from pipeline.errors import Reject, Stage
 from pipeline.flow.standing import Standing, entry_hash
 from pipeline.prompts.prompt import Chunk
 from pipeline.prompts.render import PromptMaker
@@ -56,7 +56,7 @@ class LostSource:
     Attributes:
         taken: The source.
         reject: Why.
-        doc_key: Identity of its content; None when no bytes could be hashed.
+        doc_key: Identity of its content; None when no bytes could be hashed, or they were gone when it was read.
     """
 
     taken: Taken
@@ -132,7 +132,7 @@ class Intake:
         Args:
             stopped: Asked twice a second at least; once it says yes, reading ends and nothing more comes.
         """
-        todo = self._iter_todo()
+        todo = self._iter_todo(stopped)
         reading: dict[str, Taken] = {}
         with ReadingPool(self.limits, read_source) as pool:
             yield from self._fill(pool, todo, reading)
@@ -164,15 +164,18 @@ class Intake:
 
     def _ready(self, taken: Taken, source: Source, read: Document | Reject) -> LostSource | ReadyDocument:
         if isinstance(read, Reject):
-            return LostSource(taken, read, source.doc_key)
+            is_of_these_bytes = read.code.stage is not Stage.SOURCE  # else the file went away, or changed
+            return LostSource(taken, read, source.doc_key if is_of_these_bytes else None)
         return ReadyDocument(taken, source, read, self.maker.cut(read), was_known=False)
 
-    def _iter_todo(self) -> Iterator[Unchanged | LostSource | tuple[Taken, Source]]:
+    def _iter_todo(self, stopped: Callable[[], bool]) -> Iterator[Unchanged | LostSource | tuple[Taken, Source]]:
         """Hash each entry and ask how it stands."""
         seen: set[str] = set()
         repeated: Counter[str] = Counter()
         unchanged = Unchanged()
         for ordinal, entry in enumerate(self.entries):
+            if stopped():
+                return
             if entry.doc_id in seen:
                 repeated[entry.doc_id] += 1
             loaded = load_source(entry, seen)

@@ -10,7 +10,7 @@ from importlib import metadata
 from pipeline.errors import Reject, RejectCode
 from pipeline.readers import sniff
 from pipeline.readers.document import Document, UnreadableError
-from pipeline.sources import Source
+from pipeline.sources import Source, hash_file
 
 _READING = 1  # raise it when the readers give other text for the same bytes: documents are then read again
 
@@ -24,11 +24,22 @@ def read_source(source: Source) -> Document | Reject:
     """Read one file in the format it has.
 
     Returns:
-        The Document, or a Reject with a code of the stage READ (SOURCE_UNREADABLE when the file cannot be opened).
+        The Document, or a Reject with a code of the stage READ (SOURCE_UNREADABLE when the file cannot be opened, or
+        no longer holds the bytes that were hashed: what was read would stand under another content's doc_key).
 
     Raises:
         MemoryError: The process may not use as much memory as the file needs; `pool` makes it a Reject.
     """
+    result = _read_or_reject(source)
+    try:
+        if hash_file(source.path)[0] == source.sha256:
+            return result
+    except OSError as error:
+        return _reject(source, RejectCode.SOURCE_UNREADABLE, f"The file cannot be opened: {error.strerror or error}.")
+    return _reject(source, RejectCode.SOURCE_UNREADABLE, "The file was changed before it was read to its end.")
+
+
+def _read_or_reject(source: Source) -> Document | Reject:
     try:
         return _read(source)
     except UnreadableError as error:

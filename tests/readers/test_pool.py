@@ -16,7 +16,7 @@ from pipeline.errors import PipelineError, Reject, RejectCode
 from pipeline.readers import pool
 from pipeline.readers.document import Document, Segment, SegmentKind
 from pipeline.readers.pool import ReadLimits, iter_documents
-from pipeline.sources import Source
+from pipeline.sources import Entry, Source, load_source
 
 LIMITS = ReadLimits(timeout_s=60, memory_mb=256, n_workers=2)
 HEAVY = {"torch", "vllm", "pyarrow", "pandas", "numpy", "transformers", "typer", "rich"}
@@ -223,7 +223,9 @@ def test_children_load_what_reading_needs_and_nothing_heavy(tmp_path: Path) -> N
     canvas = Canvas(str(tmp_path / "a.pdf"))
     canvas.drawString(72, 72, "Hello")
     canvas.save()
-    ((_, result),) = iter_documents([source("a.pdf", tmp_path / "a.pdf")], LIMITS, modules)
+    hashed = load_source(Entry("a.pdf", tmp_path / "a.pdf", "a"), set())
+    assert isinstance(hashed, Source)
+    ((_, result),) = iter_documents([hashed], LIMITS, modules)
     assert isinstance(result, Document)
     assert result.text == ""
 
