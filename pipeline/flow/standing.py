@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.errors import Reject, RejectCode
 from pipeline.flow.components import READ_LIMITS, READERS, Components, compare, fingerprint
@@ -37,6 +37,7 @@ class Standing:
     components: Components
     retry: RetryRejects | None
     retried: frozenset[str]
+    _components: dict[str, Components] = field(default_factory=dict, init=False, repr=False)
 
     def why(self, entry: Entry, occurrence: int, loaded: Source | Reject) -> tuple[str | None, Settled | None]:
         """Why a source is taken up; None when it is unchanged. And how it was settled before, if it was.
@@ -50,13 +51,18 @@ class Standing:
         if settled is None or settled.outcome == Outcome.REMOVED:
             return "new", None
         if isinstance(loaded, Reject):
-            is_same = settled.doc_key is None and settled.code == loaded.code
-            return (None if is_same else "changed"), settled
+            return self._why_lost_again(entry, settled, loaded), settled
         if settled.doc_key != loaded.doc_key:
             return "changed", settled
         if settled.entry_hash != entry_hash(entry):
             return "relisted", settled
         return self._why_again(entry, settled), settled
+
+    def _why_lost_again(self, entry: Entry, settled: Settled, loaded: Reject) -> str | None:
+        """A source of which no bytes could be hashed: was it so before, under the same entry?"""
+        if settled.doc_key is not None or settled.code != loaded.code:
+            return "changed"
+        return None if settled.entry_hash == entry_hash(entry) else "relisted"
 
     def _why_again(self, entry: Entry, settled: Settled) -> str | None:
         """The same file under the same entry: is it the job that changed, or is it to be retried?"""
@@ -72,8 +78,10 @@ class Standing:
         return "retried" if self.retry and self.retry.takes(settled.code or "") else None
 
     def _components_of(self, settled: Settled) -> Components:
-        components: Components = self.state.report(settled.run_id).get("components", {})
-        return components
+        """Those of the run that settled it; its report is read once, however many sources it settled."""
+        if settled.run_id not in self._components:
+            self._components[settled.run_id] = self.state.report(settled.run_id).get("components", {})
+        return self._components[settled.run_id]
 
     def explain(self, n_tasks: int) -> Iterator[str]:
         """One sentence for each earlier version of the job whose rows are stale: what changed, and what it costs."""
@@ -97,8 +105,10 @@ class Standing:
 
     def removed(self, entries: Sequence[Entry]) -> list[Settled]:
         """Sources that were settled before and that the job no longer lists."""
-        gone = set(self.state.doc_ids()).difference(entry.doc_id for entry in entries)
-        return [settled for settled in self.state.iter_present() if settled.doc_id in gone] if gone else []
+        listed = Counter(entry.doc_id for entry in entries)
+        is_all_listed = listed.keys() >= set(self.state.doc_ids())
+        present = self.state.iter_duplicates() if is_all_listed else self.state.iter_present()
+        return [settled for settled in present if settled.occurrence >= listed[settled.doc_id]]
 
 
 def entry_hash(entry: Entry) -> str:

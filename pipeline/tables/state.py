@@ -91,6 +91,12 @@ class State:
         """Every source that is not removed, in no order that means anything."""
         yield from (self._settled(int(row)) for row in self._present)
 
+    def iter_duplicates(self) -> Iterator[Settled]:
+        """Of `iter_present` the further entries with the same doc_id."""
+        column = self._columns[_COLUMNS.index("occurrence")].take(_numbers(self._present))
+        occurrences = np.fromiter(_iter_values(column), np.int32, len(column))
+        yield from (self._settled(int(row)) for row in self._present[occurrences > 0])
+
     def doc_ids(self) -> list[str]:
         """Every document that is not removed, each once, whatever became of it."""
         doc_ids: list[str] = pc.unique(self._columns[0].take(_numbers(self._present))).to_pylist()
