@@ -41,8 +41,8 @@ def show(output: OutputArgument, run: RunOption = None, rows: RowsOption = 10, a
         tables = {name: _facts(view) | {"rows": first[name]} for name, view in views.items()}
         print(json.dumps({"report": report, "runs": runs, "tables": tables}, ensure_ascii=False, default=str))
         return
-    print(f"runs      {len(runs):,} committed; {'the last' if shown_run == runs[-1] else 'this'} one:")
-    print(summary(report))
+    said = _summarize(report, shown_run)
+    print(f"runs      {len(runs):,} committed; {'the last' if shown_run == runs[-1] else 'this'} one:\n{said}")
     console = Console(width=None if Console().is_terminal else 200)
     for name, view in views.items():
         print(f"\n{name}: {_size(view, current=run is None)}")
@@ -68,6 +68,14 @@ def _load_report(output: Path, run_id: str) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise JobError(f"The run report {path} cannot be read: {error}") from error
     return report
+
+
+def _summarize(report: dict[str, Any], run_id: str) -> str:
+    try:
+        return summary(report)
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"The report of run {run_id} was written by another version ({error!r}): --json prints what it says."
+        raise JobError(message) from error
 
 
 def _first_rows(view: TableView, n_rows: int) -> list[dict[str, Any]]:

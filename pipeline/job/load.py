@@ -7,6 +7,7 @@ with it and what is valid. This module reads the job file and nothing it names.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ def load_job(path: Path, variables: Mapping[str, str] | None = None, overrides: 
     for override in overrides:
         _override(settings, override)
     project = path.resolve().parent
+    _check_text(settings, project, path)
     settings["project"] = project.parent if project.name == "jobs" else project
     try:
         return Job.model_validate(settings)
@@ -77,6 +79,18 @@ def _substitute(value: object, variables: dict[str, str], path: Path) -> object:
         return variables[name]
 
     return _VARIABLE.sub(replace, value)
+
+
+def _check_text(settings: dict[str, Any], project: Path, path: Path) -> None:
+    """Refuse bytes that are no UTF-8, from the command line or a folder's name, before a table or report meets them."""
+    try:
+        json.dumps([settings, str(project)], ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        found = ascii(str(error.object)[max(0, error.start - 30) : error.end])
+        message = (
+            f"{path}: its folder's name, or a value given to it, is not UTF-8: {found}. Rename the folder or file."
+        )
+        raise JobError(message) from None
 
 
 def _override(settings: dict[str, Any], override: str) -> None:

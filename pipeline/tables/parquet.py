@@ -39,7 +39,7 @@ def open_parquet(
             yield file
     except FileNotFoundError:
         raise
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:  # the last: a name in a damaged footer
         raise OutputError(describe_damage(path, error)) from error
 
 

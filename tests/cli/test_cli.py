@@ -199,6 +199,16 @@ def test_limit_zero_takes_nothing(project: Path) -> None:
     assert json.loads(done.stdout)["counts"]["sources"] == 0
 
 
+@pytest.mark.parametrize("report", [{}, {"counts": {"documents": 1}}, []])
+def test_a_folder_of_another_version_is_told_and_no_bug(project: Path, report: object) -> None:
+    (project / "out" / "runs").mkdir(parents=True)
+    (project / "out" / "runs" / "20250131T000000Z-abcdef.json").write_text(json.dumps(report))
+    shown = pipeline(project, "show", "out")
+    assert shown.returncode == 2
+    assert "written by another version" in shown.stderr
+    assert pipeline(project, "show", "out", "--json").returncode == 0
+
+
 def test_help_names_the_commands_and_the_exit_codes(project: Path) -> None:
     done = pipeline(project, "--help")
     assert done.returncode == 0
