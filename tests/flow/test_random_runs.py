@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from project import Project
 
@@ -69,6 +69,7 @@ LAST = Turn({}, None, "0", RunOptions(), is_schema_other=False, flushes_often=Fa
 @settings(
     max_examples=N_EXAMPLES,
     deadline=None,
+    phases=[Phase.generate],  # to shrink a history takes minutes, and five turns can be read as they are
     derandomize="RANDOM_RUNS" not in os.environ,
     suppress_health_check=[HealthCheck.too_slow],
 )
