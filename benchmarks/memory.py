@@ -238,7 +238,7 @@ def _iter_marks(samples: Sequence[Sample], n: int) -> Iterator[tuple[float, str]
     for quarter in range(1, 4) if n >= _MARKED_FROM else ():
         first = next((sample for sample in samples if sample.n_answers >= n * quarter // 4), None)
         if first is not None:
-            yield first.at_s, f"{n * quarter // 4:,}"
+            yield first.at_s, f"{n * quarter / 4000:g}k"
 
 
 if __name__ == "__main__":
