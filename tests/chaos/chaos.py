@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from rounds import Reference, Round, make_reference, play_real_round, play_round
+from rounds import Reference, Round, Struck, make_reference, play_real_round, play_round
 from scenarios import DEATHS, PLAIN, POISON, SECONDS, Scenario
 
 SCENARIOS = (PLAIN, SECONDS, PLAIN, DEATHS, PLAIN, SECONDS, POISON)
@@ -83,18 +83,22 @@ def describe_round(played: Round) -> str:
 
 def describe(rounds: Sequence[Round]) -> str:
     """The table of what was tried."""
-    lost: dict[str, list[int]] = defaultdict(list)
-    for played in rounds:
-        for struck in played.struck:
-            lost[struck.name].append(struck.n_lost)
-    width = max(map(len, lost), default=0)
-    lines = [f"{'what was done':{width}}  times  answers asked again: all, most at once"]
-    lines += [f"{name:{width}} {len(n):6} {sum(n):26} {max(n):4}" for name, n in sorted(lost.items())]
+    by_name: dict[str, list[Struck]] = defaultdict(list)
+    for struck in (struck for played in rounds for struck in played.struck):
+        by_name[struck.name].append(struck)
+    bounds = sorted({struck.max_answers for of_name in by_name.values() for struck in of_name})
+    width = max(map(len, by_name), default=0)
+    lines = [f"{'':{width}}  times  answers asked again: in all, most at once where the journal holds up to"]
+    lines.append(f"{'':{width}} {'':30}" + "".join(f"{bound:6}" for bound in bounds))
+    for name, of_name in sorted(by_name.items()):
+        most = [max((s.n_lost for s in of_name if s.max_answers == bound), default="") for bound in bounds]
+        n_lost = sum(struck.n_lost for struck in of_name)
+        lines.append(f"{name:{width}} {len(of_name):6} {n_lost:23}" + "".join(f"{n:6}" for n in most))
     n_wrong = sum(bool(played.problems) for played in rounds)
     n_starts, n_missed = sum(played.n_starts for played in rounds), sum(played.n_missed for played in rounds)
     lines.append(
         f"{len(rounds)} rounds, {_count_kills(rounds)} kills, {n_starts} starts, {n_missed} kills came too late, "
-        f"{sum(map(sum, lost.values()))} answers asked again: "
+        f"{sum(s.n_lost for played in rounds for s in played.struck)} answers asked again: "
         + (f"{n_wrong} rounds WRONG" if n_wrong else "all checks passed")
     )
     return "\n".join(lines)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import RejectCode
-from pipeline.tables.current import list_runs, load_current
+from pipeline.tables.current import list_runs, load_current, load_run
 
 Row = dict[str, Any]
 Question = tuple[str, int, str]
@@ -43,6 +43,7 @@ def find_contradictions(out: Path) -> list[str]:
     now = _load_lines(out)
     found = [
         *check_sums(out),
+        *check_counts(out),
         *check_attempts(out),
         *check_documents(now),
         *check_answers(now),
@@ -58,6 +59,19 @@ def check_sums(out: Path) -> Iterator[str]:
         for item in _load_report(out, run)["sums"]:
             if item["left"] != item["right"] or not item["closes"]:
                 yield f"run {run}: {item['name']}: {item['left']} is not {item['right']}"
+
+
+def check_counts(out: Path) -> Iterator[str]:
+    """The lines of every committed run are there, as many as its report counts."""
+    for run in list_runs(out):
+        n = _load_report(out, run)["counts"]
+        lines = {name: view.n_rows for name, view in load_run(out, run).items()}
+        n_settled = n["documents"] + n["rejected_sources"] + n["removed"]
+        expected = {"sources": n_settled, "documents": n["documents"]}
+        expected |= {f"records/{task}": n_rows for task, n_rows in n["rows"].items()}
+        for name, n_lines in expected.items():
+            if lines.get(name, 0) != n_lines:
+                yield f"run {run}: {name} has {lines.get(name, 0)} lines, its report counts {n_lines}"
 
 
 def check_nothing_left(out: Path) -> Iterator[str]:

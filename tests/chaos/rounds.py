@@ -44,11 +44,13 @@ class Struck:
         name: Its kind, and where.
         is_kill: Whether something was killed, and not only asked to end.
         n_lost: Answers that were paid for and have to be paid for again.
+        max_answers: How many could be held at most.
     """
 
     name: str
     is_kill: bool
     n_lost: int
+    max_answers: int
 
 
 @dataclass(slots=True)
@@ -180,7 +182,8 @@ class Play:
         if code == 0 and not start.is_struck:
             self._round.n_missed += 1
         else:
-            self._round.struck.append(Struck(_name(kill, start), kill.kind not in IS_NO_KILL, n_lost))
+            is_kill = kill.kind not in IS_NO_KILL
+            self._round.struck.append(Struck(_name(kill, start), is_kill, n_lost, self._scenario.max_answers))
 
     def _check_known(self, start: Start, before: Kept) -> Iterator[str]:
         """A run that did all there was to do says how many documents it did not have to read."""

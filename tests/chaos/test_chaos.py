@@ -143,11 +143,24 @@ def leave_sources(out: Path) -> None:
     path.write_text(path.read_text().replace('"left": 0,\n    "pages"', '"left": 1,\n    "pages"'))
 
 
+def take_partition(out: Path) -> None:
+    shutil.rmtree(next((out / "records" / "items").iterdir()))
+
+
 def take_report(out: Path) -> None:
     shutil.rmtree(out / "runs")
 
 
-HARM = [leave_part, leave_staged, leave_partition, leave_temporary, open_a_sum, leave_sources, take_report]
+HARM = [
+    leave_part,
+    leave_staged,
+    leave_partition,
+    leave_temporary,
+    open_a_sum,
+    leave_sources,
+    take_partition,
+    take_report,
+]
 
 
 @pytest.mark.parametrize("harm", HARM)
