@@ -114,14 +114,14 @@ def reject_of(entry: Entry, seen: set[str]) -> RejectCode:
 
 
 def test_what_cannot_be_opened_is_a_reject(project: Path) -> None:
-    entry = Entry(uri="in/a.pdf", path=project / "in/a.pdf", doc_id="1")
+    entry = Entry(uri="in/a.pdf", location=str(project / "in/a.pdf"), doc_id="1")
     seen: set[str] = set()
     assert isinstance(load_source(entry, seen), Source)
     assert reject_of(entry, seen) is RejectCode.SOURCE_DUPLICATE
-    assert reject_of(Entry("x", project / "x", "2"), seen) is RejectCode.SOURCE_MISSING
-    assert reject_of(Entry("in", project / "in", "3"), seen) is RejectCode.SOURCE_UNREADABLE
+    assert reject_of(Entry("x", str(project / "x"), "2"), seen) is RejectCode.SOURCE_MISSING
+    assert reject_of(Entry("in", str(project / "in"), "3"), seen) is RejectCode.SOURCE_UNREADABLE
     os.mkfifo(project / "pipe")
-    assert reject_of(Entry("pipe", project / "pipe", "4"), seen) is RejectCode.SOURCE_UNREADABLE
+    assert reject_of(Entry("pipe", str(project / "pipe"), "4"), seen) is RejectCode.SOURCE_UNREADABLE
     (project / "loop").symlink_to("loop")
-    assert reject_of(Entry("loop", project / "loop", "5"), seen) is RejectCode.SOURCE_UNREADABLE
-    assert reject_of(Entry("nul", project / "a\0b", "6"), seen) is RejectCode.SOURCE_UNREADABLE
+    assert reject_of(Entry("loop", str(project / "loop"), "5"), seen) is RejectCode.SOURCE_UNREADABLE
+    assert reject_of(Entry("nul", str(project / "a\0b"), "6"), seen) is RejectCode.SOURCE_UNREADABLE

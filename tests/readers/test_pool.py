@@ -223,7 +223,7 @@ def test_children_load_what_reading_needs_and_nothing_heavy(tmp_path: Path) -> N
     canvas = Canvas(str(tmp_path / "a.pdf"))
     canvas.drawString(72, 72, "Hello")
     canvas.save()
-    hashed = load_source(Entry("a.pdf", tmp_path / "a.pdf", "a"), set())
+    hashed = load_source(Entry("a.pdf", str(tmp_path / "a.pdf"), "a"), set())
     assert isinstance(hashed, Source)
     ((_, result),) = iter_documents([hashed], LIMITS, modules)
     assert isinstance(result, Document)
