@@ -37,7 +37,12 @@ class Standing:
     components: Components
     retry: RetryRejects | None
     retried: frozenset[str]
+    _now: str = field(init=False, repr=False)
     _components: dict[str, Components] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """The job's fingerprint is compared with every source's."""
+        object.__setattr__(self, "_now", fingerprint(self.components))
 
     def why(self, entry: Entry, occurrence: int, loaded: Source | Reject) -> tuple[str | None, Settled | None]:
         """Why a source is taken up; None when it is unchanged. And how it was settled before, if it was.
@@ -67,7 +72,7 @@ class Standing:
     def _why_again(self, entry: Entry, settled: Settled) -> str | None:
         """The same file under the same entry: is it the job that changed, or is it to be retried?"""
         if settled.outcome == Outcome.DOCUMENT:
-            if settled.fingerprint != fingerprint(self.components):
+            if settled.fingerprint != self._now:
                 return "stale"
             return "retried" if entry.doc_id in self.retried else None
         before = self._components_of(settled)
@@ -88,11 +93,10 @@ class Standing:
         n_documents: Counter[str] = Counter()
         n_chunks: Counter[str] = Counter()
         runs: dict[str, Settled] = {}
-        now = fingerprint(self.components)
-        if self.state.fingerprints() in ([], [now]):
+        if self.state.fingerprints() in ([], [self._now]):
             return
         for settled in self.state.iter_present():
-            if settled.outcome == Outcome.DOCUMENT and settled.fingerprint != now:
+            if settled.outcome == Outcome.DOCUMENT and settled.fingerprint != self._now:
                 n_documents[settled.fingerprint] += 1
                 n_chunks[settled.fingerprint] += settled.n_chunks
                 runs[settled.fingerprint] = settled

@@ -35,9 +35,9 @@ Read = Callable[[Source], Document | Reject]
 MIN_MEMORY_MB = 128
 """A child with both PDF libraries loaded has 29 MiB of private data before it reads anything."""
 _WAIT_S = 0.5
-DOCUMENTS_PER_CHILD = 200
-"""A child is replaced after so many documents, so that what a library leaks stays small. A start costs 0.33 s
-of processor time."""
+DOCUMENTS_PER_CHILD = 2000
+"""A child is replaced after so many documents, and before when its memory grows: what a library leaks stays small. A
+start costs 0.33 s of processor time."""
 _START = """
 import json, sys
 task = json.loads(sys.argv[1])
