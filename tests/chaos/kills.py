@@ -163,8 +163,8 @@ def _kill_family(kill: Kill, start: Start, project: Project) -> Iterator[str]:
 
 def _kill_engine(kill: Kill, start: Start, project: Project) -> Iterator[str]:
     """The driver goes on: answers come again. Then it is killed, too."""
-    if _answered(start, kill.n):
-        _kill_all(start.engines())
+    if _answered(start, kill.n) and (engines := start.engines()):
+        _kill_all(engines)
         start.is_struck = True
         if _answered(start, start.count("answer") + _GOES_ON):
             start.kill()
