@@ -98,13 +98,20 @@ def test_the_first_line_says_what_happened(made: dict[str, Any], said: str) -> N
 
 def test_a_summary_of_nothing_new_is_short() -> None:
     made = report(unchanged=10_000) | {"why": {}, "run_id": "r", "seconds": {"before_engine": 1.0}, "sums": []}
-    assert summary(made | {"rejects": {}}).splitlines() == [
+    assert summary(made | {"rejects": {}, "model": {"kind": "vllm", "deaths": 0}}).splitlines() == [
         "nothing new: 10,000 sources unchanged",
         "run       r",
         "sources   10,000 = 0 documents + 0 rejected + 10,000 unchanged",
         "seconds   before engine 1.0",
         "sums      0 of 0 close",
     ]
+
+
+def test_a_summary_says_that_no_model_answered_and_that_the_engine_died() -> None:
+    made = report(unchanged=1) | {"why": {}, "run_id": "r", "seconds": {}, "sums": [], "rejects": {}}
+    lines = summary(made | {"model": {"kind": "synthetic", "deaths": 2}}).splitlines()
+    assert "engine    synthetic: a rehearsal, no model read these documents" in lines
+    assert "engine    died 2 times, was started again, and was asked again" in lines
 
 
 def test_options_become_what_a_run_is_told() -> None:

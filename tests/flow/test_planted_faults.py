@@ -3,8 +3,9 @@
 What a run that failed so had paid for is in the journal; with the bug gone the next one asks nothing again.
 """
 
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,16 @@ PLANTS: dict[str, tuple[Plant, str]] = {
     "source given twice": (plant_double_source, "came out of the readers twice"),
     "question forgotten": (plant_lost_question, "attempts = lines of responses/"),
 }
+
+
+@pytest.fixture(autouse=True)
+def _own_signals() -> Iterator[None]:
+    """The command line sets what signals mean for its process, which here goes on."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("name", sorted(PLANTS))
