@@ -152,7 +152,7 @@ def _expand(pattern: str, project: Path, left_out: Path | None) -> Iterator[str]
         ours = _inside_of_glob(left_out, project, pattern)
         for match in sorted(glob.glob(pattern, root_dir=project, recursive=True)):
             found = project / match
-            if ours is not None and os.path.join(os.path.normpath(found), "").startswith(ours):  # noqa: PTH118  as above
+            if ours is not None and os.path.join(os.path.normpath(found), "").startswith(ours):  # noqa: PTH118  as below
                 continue
             if found.is_dir():
                 if not pattern.endswith("**"):
@@ -167,6 +167,7 @@ def _inside_of_glob(left_out: Path | None, project: Path, pattern: str) -> str |
     """What paths inside `left_out` begin with; None when it is no place where only the glob's wildcards lead."""
     fixed = takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)
     start = Path(os.path.normpath(project.joinpath(*fixed)))
+    # Not by pathlib, here and where it is compared: it has no way to end a path with its separator.
     return os.path.join(left_out, "") if left_out is not None and start in left_out.parents else None  # noqa: PTH118
 
 
