@@ -95,7 +95,16 @@ class RejectCode(StrEnum):
     TRUNCATED = "truncated"
     INVALID_JSON = "invalid_json"
     SCHEMA_VIOLATION = "schema_violation"
+    SALVAGED = "salvaged"
+    LIST_SHORT = "list_short"
+    LIMIT_REACHED = "limit_reached"
+    REDUCE_FAILED = "reduce_failed"
     NO_ANSWER = "no_answer"
+
+    @property
+    def keeps_values(self) -> bool:
+        """Whether what was found goes into the row all the same: the answer is valid, and known not to be all."""
+        return self in (RejectCode.SALVAGED, RejectCode.LIST_SHORT, RejectCode.LIMIT_REACHED)
 
     @property
     def stage(self) -> Stage:
@@ -133,6 +142,10 @@ _REJECTS: dict[RejectCode, tuple[Stage, str]] = {
     RejectCode.TRUNCATED: (Stage.VALIDATE, "Raise generation.max_tokens, or bound the schema's strings and lists."),
     RejectCode.INVALID_JSON: (Stage.VALIDATE, "Read the raw text in responses/; try another model."),
     RejectCode.SCHEMA_VIOLATION: (Stage.VALIDATE, "Read the detail; say the rule in the instructions, or loosen it."),
+    RejectCode.SALVAGED: (Stage.VALIDATE, "Raise max_tokens or use smaller chunks: the items after the cut are lost."),
+    RejectCode.LIST_SHORT: (Stage.VALIDATE, "Look at these pages: the model counted more items than it listed."),
+    RejectCode.LIMIT_REACHED: (Stage.VALIDATE, "Raise max_tokens, or give the field a maxLength or maxItems."),
+    RejectCode.REDUCE_FAILED: (Stage.VALIDATE, "Raise max_tokens; the row holds the first of the values instead."),
     RejectCode.NO_ANSWER: (Stage.MERGE, "See the rejects of this document's chunks: none of them gave a record."),
 }
 

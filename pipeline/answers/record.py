@@ -18,12 +18,14 @@ class Record:
         task: The task's name.
         values: The answer, which satisfies the task's whole schema and fits its columns. Numbers written with a point
             or an exponent are Decimal, all others int.
+        part: The chunk's part; see `Chunk`.
     """
 
     doc_id: str
     chunk_index: int
     task: str
     values: dict[str, JSON]
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)

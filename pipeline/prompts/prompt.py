@@ -21,6 +21,8 @@ class Chunk:
         last_segment: Index of its last segment (inclusive).
         token_ids: Ids of its marked segments, in order.
         n_repeated_tokens: How many of those are overlap, already in the chunk before.
+        part: Which piece of the chunk, when it was split: "" for the whole, "0" and "1" for its halves, "01" for the
+            second half of the first half, and so on. Sorted as text, parts stand in document order.
     """
 
     doc_id: str
@@ -33,6 +35,7 @@ class Chunk:
     last_segment: int
     token_ids: list[int]
     n_repeated_tokens: int = 0
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Prompt:
         decoder_schema: JSON Schema (text) the grammar enforces; one string object shared by all prompts of a task.
         attempt: From 0; each further attempt at the same question is a prompt of its own.
         temperature: Of this attempt; None: the job's.
+        part: The chunk's part; see `Chunk`.
     """
 
     prompt_id: str
@@ -60,3 +64,4 @@ class Prompt:
     decoder_schema: str
     attempt: int = 0
     temperature: float | None = None
+    part: str = ""

@@ -58,6 +58,8 @@ class Column:
         description: From the schema; empty when it has none.
         scale: Decimals of a DECIMAL; 0 otherwise.
         children: Item of a LIST, value of a MAP, fields of a STRUCT in the schema's order; else empty.
+        merge: `x-merge`: how the values of several chunks become one; empty: the kind's default. See `policies`.
+        key: `x-key`: the properties that say which items of a LIST are the same; empty: only equal items are.
     """
 
     name: str
@@ -65,6 +67,8 @@ class Column:
     description: str = ""
     scale: int = 0
     children: tuple[Column, ...] = ()
+    merge: str = ""
+    key: tuple[str, ...] = ()
 
     @property
     def type_text(self) -> str:
@@ -96,7 +100,12 @@ def describe_columns(columns: tuple[Column, ...]) -> list[tuple[str, str]]:
 
 def _column(name: str, node: Schema) -> Column:
     column = _typed(name, node)
-    return replace(column, description=str(node.get("description", "")))
+    return replace(
+        column,
+        description=str(node.get("description", "")),
+        merge=str(node.get("x-merge", "")),
+        key=tuple(node.get("x-key", ())),
+    )
 
 
 def _typed(name: str, node: Schema) -> Column:

@@ -38,6 +38,9 @@ class Contract:
         validator: The validator form.
         columns: The columns of the table, in order.
         lint: What enforces each constraint, in the schema's order.
+        normal: The normal form, of which decoder form and columns are made.
+        counted: Top-level lists of which the model first says how many items it sees (`x-count-first`). In an answer,
+            the property `_n_<name>` stands before each; it is no column.
     """
 
     name: str
@@ -49,6 +52,12 @@ class Contract:
     validator: Validator
     columns: tuple[Column, ...]
     lint: tuple[Finding, ...]
+    normal: Schema
+    counted: tuple[str, ...] = ()
+
+    def decoder_for(self, max_tokens: int) -> str:
+        """The decoder form for answers of another length."""
+        return self.decoder_schema if max_tokens == self.max_tokens else build_decoder_schema(self.normal, max_tokens)
 
 
 def load_contract(path: Path, max_tokens: int) -> Contract:
@@ -86,6 +95,8 @@ def _build(path: Path, text: str, max_tokens: int) -> Contract:
         validator=build_validator(text),
         columns=build_columns(normal),
         lint=lint(schema, normal, max_tokens, longest_bytes),
+        normal=normal,
+        counted=tuple(name for name, part in normal["properties"].items() if part.get("x-count-first") is True),
     )
 
 
