@@ -161,6 +161,7 @@ class Reject:
         doc_id: The document, as in the other tables.
         chunk_index: The chunk, from 0; None when a whole source or document was lost.
         task: The task's name; None when the loss came before any task.
+        part: The chunk's part; see `Chunk`.
     """
 
     code: RejectCode
@@ -169,3 +170,4 @@ class Reject:
     doc_id: str
     chunk_index: int | None = None
     task: str | None = None
+    part: str = ""

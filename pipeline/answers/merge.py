@@ -7,35 +7,73 @@ matter, and merging a merged row again changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from pipeline.answers.record import Record
 from pipeline.schema.columns import Column, Kind
 from pipeline.schema.load import Contract
+from pipeline.schema.policies import Policy
 from pipeline.schema.values import JSON, canonical_json
 
 
-def merge_records(records: Sequence[Record], contract: Contract) -> dict[str, JSON]:
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A value that lost a merge.
+
+    Attributes:
+        pointer: Where the kept value stands in the merged row (RFC 6901).
+        policy: What decided.
+        kept: The value in the row.
+        lost: The value that is not.
+        chunk_index: The chunk whose answer gave it.
+        part: The chunk's part; see `Chunk`.
+    """
+
+    pointer: str
+    policy: Policy
+    kept: JSON
+    lost: JSON
+    chunk_index: int
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """One row.
+
+    Attributes:
+        values: Every property of the contract, in its order: a value, null where no record has one, [] for a list.
+            After them properties that the schema does not name.
+        conflicts: What lost, by place in the row and then in document order.
+    """
+
+    values: dict[str, JSON]
+    conflicts: tuple[Conflict, ...]
+
+
+def merge_records(
+    records: Sequence[Record], contract: Contract, reduced: Mapping[str, JSON] = MappingProxyType({})
+) -> Merged:
     """Merge the records of one document for one task.
 
     Null and absent are no value. Text of nothing but white space is a value only if no chunk has a better one.
 
     Args:
-        records: At least one, in any order, all of the same document and task, at most one of a chunk.
+        records: At least one, in any order, all of the same document and task, at most one of a part of a chunk.
         contract: The task's contract.
-
-    Returns:
-        Every property of the contract, in its order: a value, null where no record has one, [] for a list.
+        reduced: Values that the model consolidated, by name of the top-level property.
 
     Raises:
         ValueError: no records, or records that do not belong together: a bug in the flow.
     """
     if len({(record.doc_id, record.task) for record in records}) != 1:
         raise ValueError("records of one document and one task are expected")
-    if len({record.chunk_index for record in records}) != len(records):
+    if len({(record.chunk_index, record.part) for record in records}) != len(records):
         raise ValueError(f"{records[0].doc_id}: two records of one chunk")
-    ordered = sorted(records, key=lambda record: record.chunk_index)
-    return _fields([record.values for record in ordered], contract.columns)
+    ordered = sorted(records, key=lambda record: (record.chunk_index, record.part))
+    return Merged({**_fields([record.values for record in ordered], contract.columns), **reduced}, ())
 
 
 def _fields(objects: Sequence[dict[str, JSON]], columns: tuple[Column, ...]) -> dict[str, JSON]:

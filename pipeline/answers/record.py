@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import RejectCode
+from pipeline.schema.columns import Column, Kind
 from pipeline.schema.values import JSON
 
 
@@ -39,3 +41,9 @@ class Invalid:
 
     code: RejectCode
     detail: str
+
+
+def count_items(values: Mapping[str, JSON], columns: Sequence[Column]) -> int | None:
+    """Items of the top-level lists of an answer, all lists together; None when its columns have no list."""
+    lists = [values.get(column.name) for column in columns if column.kind is Kind.LIST]
+    return sum(len(found) for found in lists if isinstance(found, list)) if lists else None

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from pipeline.answers.ladder import Ladder
 from pipeline.answers.merge import merge_records
-from pipeline.answers.record import Record
+from pipeline.answers.record import Record, count_items
 from pipeline.answers.validate import validate
 from pipeline.errors import Reject, RejectCode
 from pipeline.flow.intake import LostSource, ReadyDocument
@@ -20,6 +20,7 @@ from pipeline.tables.lines import (
     Outcome,
     PaidAnswer,
     SettledSource,
+    conflict_line,
     document_line,
     record_line,
     reject_line,
@@ -99,10 +100,13 @@ class Settlement:
     def settle(self, asked: Asked, paid: PaidAnswer, *, is_reused: bool) -> Asked | None:
         """Give one attempt its recorded state: a record, a reject, or another attempt after it, which is returned."""
         prompt, document = asked.prompt, asked.document
-        answer = validate(paid.generation, prompt, self._plan.contracts[prompt.task])
+        contract = self._plan.contracts[prompt.task]
+        answer = validate(paid.generation, prompt, contract)
         source = document.ready.source
         status = "record" if isinstance(answer, Record) else answer.code.value
-        document.add_response(prompt, response_line(prompt, asked.chunk, source.doc_key, paid, status))
+        n_items = count_items(answer.values, contract.columns) if isinstance(answer, Record) else None
+        line = response_line(prompt, asked.chunk, document.ready.document, paid, status, n_items)
+        document.add_response(prompt, line)
         if isinstance(answer, Record):
             self.ledger.n_records += 1
             document.records[prompt.task].append(answer)
@@ -160,8 +164,11 @@ class Settlement:
                 self._reject(document, Reject(RejectCode.NO_ANSWER, detail, source.uri, source.doc_id, task=task))
                 continue
             lineage = {"_n_chunks": n_chunks, "_n_chunks_answered": len(records)}
-            values = merge_records(records, self._plan.contracts[task])
-            tables.records[task].append(record_line(values, source, lineage), ordinal)
+            merged = merge_records(records, self._plan.contracts[task])
+            tables.records[task].append(record_line(merged.values, source, lineage), ordinal)
+            for conflict in merged.conflicts:
+                chunk = ready.chunks[conflict.chunk_index]
+                tables.conflicts.append(conflict_line(conflict, task, chunk, ready.document), ordinal)
             self.ledger.n_rows[task] += 1
         line = document_line(source, ready.document, ready.n_tokens, n_chunks, self._plan.reading)
         tables.documents.append(line, ordinal, size_bytes=len(ready.document.text))

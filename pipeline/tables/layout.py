@@ -1,8 +1,8 @@
 """What the tables look like: one Arrow schema a table.
 
-`sources/`, `documents/`, `responses/` and `rejects/` are the same for every job. `records/<task>/` is the user's schema
-and, after its columns, the lineage of the row. Columns that a manifest carries stand last, as `_<name>`. The journal
-holds what must not be paid for twice: documents that were read and answers that were generated.
+`sources/`, `documents/`, `responses/`, `rejects/` and `conflicts/` are the same for every job. `records/<task>/` is the
+user's schema and, after its columns, the lineage of the row. Columns that a manifest carries stand last, as `_<name>`.
+The journal holds what must not be paid for twice: documents that were read and answers that were generated.
 """
 
 from __future__ import annotations
@@ -82,12 +82,16 @@ RESPONSES = pa.schema(
         pa.field("doc_id", pa.string(), nullable=False),
         pa.field("doc_key", pa.string(), nullable=False),
         pa.field("task", pa.string(), nullable=False),
-        pa.field("chunk_index", pa.int32(), nullable=False),
+        pa.field("chunk_index", pa.int32()),
+        pa.field("part", pa.string(), nullable=False),
         pa.field("attempt", pa.int32(), nullable=False),
         pa.field("n_chunks", pa.int32(), nullable=False),
         pa.field("start", pa.int64(), nullable=False),
         pa.field("end", pa.int64(), nullable=False),
+        pa.field("first_page", pa.int32()),
+        pa.field("last_page", pa.int32()),
         pa.field("status", pa.string(), nullable=False),
+        pa.field("n_items", pa.int32()),
         pa.field("text", pa.string(), nullable=False),
         pa.field("finish_reason", pa.string(), nullable=False),
         pa.field("n_prompt_tokens", pa.int32(), nullable=False),
@@ -112,7 +116,31 @@ REJECTS = pa.schema(
         pa.field("doc_id", pa.string(), nullable=False),
         pa.field("doc_key", pa.string()),
         pa.field("chunk_index", pa.int32()),
+        pa.field("part", pa.string(), nullable=False),
         pa.field("task", pa.string()),
+        pa.field("engine", pa.string(), nullable=False),
+        pa.field("run_id", pa.string(), nullable=False),
+    ]
+)
+
+CONFLICTS = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("doc_key", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("pointer", pa.string(), nullable=False),
+        pa.field("policy", pa.string(), nullable=False),
+        pa.field("kept", pa.string(), nullable=False),
+        pa.field("lost", pa.string(), nullable=False),
+        pa.field("chunk_index", pa.int32(), nullable=False),
+        pa.field("part", pa.string(), nullable=False),
+        pa.field("start", pa.int64(), nullable=False),
+        pa.field("end", pa.int64(), nullable=False),
+        pa.field("first_page", pa.int32()),
+        pa.field("last_page", pa.int32()),
+        pa.field("start_ms", pa.int64()),
+        pa.field("end_ms", pa.int64()),
         pa.field("engine", pa.string(), nullable=False),
         pa.field("run_id", pa.string(), nullable=False),
     ]

@@ -7,10 +7,12 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, cast
 
+from pipeline.answers.merge import Conflict
 from pipeline.engines.engine import FinishReason, Generation
 from pipeline.errors import Reject
 from pipeline.prompts.prompt import Chunk, Prompt
 from pipeline.readers.document import Document, Segment, SegmentKind, SegmentStatus
+from pipeline.schema.values import canonical_json
 from pipeline.sources import Source
 from pipeline.tables.layout import SEGMENT, Line
 
@@ -113,22 +115,76 @@ _SETTLED_NAMES = [field.name for field in fields(SettledSource)]
 _LOST = {SegmentStatus.IMAGE_ONLY, SegmentStatus.GARBLED, SegmentStatus.FAILED, SegmentStatus.MALFORMED}
 
 
-def response_line(prompt: Prompt, chunk: Chunk, doc_key: str, answer: PaidAnswer, status: str) -> Line:
-    """One line of `responses/`, without the engine and the run. `status`: "record", or the code of its reject."""
+def response_line(
+    prompt: Prompt, chunk: Chunk, document: Document, answer: PaidAnswer, status: str, n_items: int | None = None
+) -> Line:
+    """One line of `responses/`, without the engine and the run.
+
+    Args:
+        prompt: The attempt.
+        chunk: What it was about. An index below 0 says that it is of no chunk, such as a reduction: null in the table.
+        document: Whose chunk it is.
+        answer: What came back.
+        status: "record", "split", or the code of its reject.
+        n_items: Items of the answer's top-level lists, from `count_items`; None when it is not valid, or has none.
+    """
+    first_page, last_page = page_span(document, chunk)
     return {
         "prompt_id": prompt.prompt_id,
         "doc_id": prompt.doc_id,
-        "doc_key": doc_key,
+        "doc_key": document.doc_key,
         "task": prompt.task,
-        "chunk_index": prompt.chunk_index,
+        "chunk_index": chunk.index if chunk.index >= 0 else None,
+        "part": prompt.part,
         "attempt": prompt.attempt,
         "n_chunks": chunk.n_chunks,
         "start": chunk.start,
         "end": chunk.end,
+        "first_page": first_page,
+        "last_page": last_page,
         "status": status,
+        "n_items": n_items,
         "max_tokens": prompt.max_tokens,
         **answer_line(answer),
     }
+
+
+def conflict_line(conflict: Conflict, task: str, chunk: Chunk, document: Document) -> Line:
+    """One line of `conflicts/`, without the engine and the run.
+
+    Args:
+        conflict: What lost a merge.
+        task: The task's name.
+        chunk: The chunk, or the part of one, whose answer gave the lost value.
+        document: Whose chunk it is.
+    """
+    segments = document.segments[chunk.first_segment : chunk.last_segment + 1]
+    first_page, last_page = page_span(document, chunk)
+    return {
+        "doc_id": document.doc_id,
+        "doc_key": document.doc_key,
+        "uri": document.uri,
+        "task": task,
+        "pointer": conflict.pointer,
+        "policy": conflict.policy.value,
+        "kept": canonical_json(conflict.kept),
+        "lost": canonical_json(conflict.lost),
+        "chunk_index": conflict.chunk_index,
+        "part": conflict.part,
+        "start": chunk.start,
+        "end": chunk.end,
+        "first_page": first_page,
+        "last_page": last_page,
+        "start_ms": min((s.start_ms for s in segments if s.start_ms is not None), default=None),
+        "end_ms": max((s.end_ms for s in segments if s.end_ms is not None), default=None),
+    }
+
+
+def page_span(document: Document, chunk: Chunk) -> tuple[int, int] | tuple[None, None]:
+    """Numbers of the first and the last page that a chunk shows, from 1; of no page when there are none."""
+    segments = document.segments[chunk.first_segment : chunk.last_segment + 1]
+    pages = [segment.page_number for segment in segments if segment.page_number is not None]
+    return (min(pages), max(pages)) if pages else (None, None)
 
 
 def answer_line(answer: PaidAnswer) -> Line:
@@ -158,14 +214,15 @@ def reject_line(reject: Reject, doc_key: str | None) -> Line:
         "doc_id": reject.doc_id,
         "doc_key": doc_key,
         "chunk_index": reject.chunk_index,
+        "part": reject.part,
         "task": reject.task,
     }
 
 
 def record_line(values: Mapping[str, object], source: Source, lineage: Mapping[str, object]) -> Line:
-    """One line of `records/<task>/`: the values, where they came from, and what the manifest carried along."""
+    """One line of `records/<task>/`: under "values" the row; where it came from, and what the manifest carried."""
     own = {"_doc_id": source.doc_id, "_doc_key": source.doc_key, "_uri": source.uri}
-    return {**values, **own, **lineage, **_carried_values(source)}
+    return {"values": dict(values), **own, **lineage, **_carried_values(source)}
 
 
 def document_of(line: Line) -> Document:

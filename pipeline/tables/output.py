@@ -22,7 +22,7 @@ from pipeline.schema.arrow import build_arrow_schema, to_arrow
 from pipeline.schema.columns import Column
 from pipeline.schema.values import JSON
 from pipeline.tables.commit import RUNS, STAGING, commit, discard, recover, staging_folder
-from pipeline.tables.layout import DOCUMENTS, LINEAGE, REJECTS, RESPONSES, SOURCES, Line, carried
+from pipeline.tables.layout import CONFLICTS, DOCUMENTS, LINEAGE, REJECTS, RESPONSES, SOURCES, Line, carried
 from pipeline.tables.locks import LOCKS, HeldLane, Lane, Locks
 from pipeline.tables.staged import Convert, StagedTable, writing
 
@@ -74,6 +74,7 @@ class RunOutput:
         self.rejects = self._stage("rejects", REJECTS, run)
         self.documents = self._stage("documents", pa.schema([*DOCUMENTS, *extra]), run)
         self.responses = self._stage("responses", RESPONSES, run)
+        self.conflicts = self._stage("conflicts", CONFLICTS, run)
         self.records = {task: self._stage_records(task, made_for, extra) for task in made_for.columns}
         self.sources = self._stage("sources", SOURCES, {**run, "fingerprint": made_for.fingerprint})
 
@@ -237,10 +238,9 @@ def _check_place(path: Path, folder: Path) -> None:
 
 def _record_converter(columns: tuple[Column, ...], lineage: pa.Schema) -> Convert:
     """Values by the rules of the user's schema, lineage as it is, side by side."""
-    names = [column.name for column in columns]
 
     def convert(lines: list[Line]) -> pa.RecordBatch:
-        rows = [{name: cast("JSON", line[name]) for name in names} for line in lines]
+        rows = [cast("dict[str, JSON]", line["values"]) for line in lines]
         values = to_arrow(rows, columns)
         rest = pa.RecordBatch.from_pylist(lines, schema=lineage)
         schema = pa.schema([*values.schema, *rest.schema])

@@ -41,7 +41,7 @@ def records(*answers: dict[str, Any]) -> list[Record]:
 
 
 def merged(contract: Contract, *answers: dict[str, Any]) -> dict[str, Any]:
-    return merge_records(records(*answers), contract)
+    return merge_records(records(*answers), contract).values
 
 
 @pytest.mark.parametrize(

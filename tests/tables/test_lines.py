@@ -60,9 +60,10 @@ LINES: dict[str, tuple[Line, pa.Schema, set[str]]] = {
         response_line(
             Prompt("p1", "d1", 2, "t", [1], 9, "{}", attempt=1),
             Chunk("d1", 2, 3, 4, 7, 5, 0, 1, [1]),
-            "k",
+            DOCUMENT,
             ANSWER,
             "record",
+            7,
         ),
         RESPONSES,
         {"engine", "run_id"},
@@ -89,7 +90,8 @@ def test_a_line_has_the_columns_of_its_table(name: str) -> None:
 def test_what_a_manifest_carries_goes_to_documents_and_records() -> None:
     record = record_line({"title": "T"}, SOURCE, {"_n_chunks": 1})
     assert record["_customer"] == LINES["document"][0]["_customer"] == "7"
-    assert set(record) - {"title", "_customer"} < {field.name for field in LINEAGE}
+    assert record["values"] == {"title": "T"}
+    assert set(record) - {"values", "_customer"} < {field.name for field in LINEAGE}
 
 
 @pytest.mark.parametrize("name", ["document", "journal document"])
