@@ -41,6 +41,9 @@ class Contract:
         normal: The normal form, of which decoder form and columns are made.
         counted: Top-level lists of which the model first says how many items it sees (`x-count-first`). In an answer,
             the property `_n_<name>` stands before each; it is no column.
+        is_wrapped: Whether the schema's answer is no object with properties (a list, a map, a number, ...). The table
+            then has the one column `value`, and `normal` is an object whose property `value` is the answer, while
+            decoder form and validator are of the bare answer.
     """
 
     name: str
@@ -54,17 +57,21 @@ class Contract:
     lint: tuple[Finding, ...]
     normal: Schema
     counted: tuple[str, ...] = ()
+    is_wrapped: bool = False
 
     def decoder_for(self, max_tokens: int) -> str:
         """The decoder form for answers of another length."""
-        return self.decoder_schema if max_tokens == self.max_tokens else build_decoder_schema(self.normal, max_tokens)
+        if max_tokens == self.max_tokens:
+            return self.decoder_schema
+        answer = self.normal["properties"]["value"] if self.is_wrapped else self.normal
+        return build_decoder_schema(answer, max_tokens)
 
 
 def load_contract(path: Path, max_tokens: int) -> Contract:
     """Read a schema file and build every form of it, except Arrow's (see `arrow.py`).
 
     Args:
-        path: A JSON Schema 2020-12 file in UTF-8 whose top level is an object with properties.
+        path: A JSON Schema 2020-12 file in UTF-8.
         max_tokens: Most tokens of an answer, at least 1; unbounded strings and lists are bounded by it.
 
     Raises:
@@ -79,10 +86,11 @@ def load_contract(path: Path, max_tokens: int) -> Contract:
 
 def _build(path: Path, text: str, max_tokens: int) -> Contract:
     schema = _parse(text)
-    normal = normalise(schema)
-    _check_top(normal)
-    _check_required(normal, "")
-    decoder_schema = build_decoder_schema(normal, max_tokens)
+    answer = normalise(schema)
+    _check_required(answer, "")
+    decoder_schema = build_decoder_schema(answer, max_tokens)
+    is_wrapped = answer.get("type") != "object" or not answer.get("properties")
+    normal = _wrap(answer) if is_wrapped else answer
     _check_grammar(decoder_schema)
     longest_bytes = longest_answer_bytes(decoder_schema)
     return Contract(
@@ -97,6 +105,7 @@ def _build(path: Path, text: str, max_tokens: int) -> Contract:
         lint=lint(schema, normal, max_tokens, longest_bytes),
         normal=normal,
         counted=tuple(name for name, part in normal["properties"].items() if part.get("x-count-first") is True),
+        is_wrapped=is_wrapped,
     )
 
 
@@ -151,18 +160,8 @@ def _no_constant(name: str) -> NoReturn:
     raise SchemaError(f"{name} is not JSON; write a number")
 
 
-def _check_top(normal: Schema) -> None:
-    properties = normal.get("properties")
-    if normal.get("type") != "object" or not properties:
-        raise SchemaError(
-            f"the top level accepts {_in_words(normal)}, expected one object with properties: each becomes a column"
-        )
-    for name in properties:
-        if name.startswith("_") or not name:
-            raise SchemaError(
-                f"at {child('', 'properties', name)}: names that are empty or start with '_' are kept for the lineage "
-                "columns; rename the property"
-            )
+def _wrap(answer: Schema) -> Schema:
+    return {"type": "object", "properties": {"value": answer}, "required": ["value"]}
 
 
 def _check_required(node: Schema, pointer: str) -> None:
@@ -193,14 +192,6 @@ def _check_grammar(decoder_schema: str) -> None:
     refused = grammar_error(decoder_schema) or grammar_error(require_all(decoder_schema))
     if refused:
         raise SchemaError(f"no grammar can be built from it: {_shorten(refused)}. Change the constraint it names")
-
-
-def _in_words(normal: Schema) -> str:
-    if "anyOf" in normal:
-        return f"any of {len(normal['anyOf'])} alternatives"
-    if "enum" in normal:
-        return "nothing at all" if not normal["enum"] else "fixed values"
-    return "an object without properties" if normal.get("type") == "object" else str(normal.get("type", "any value"))
 
 
 def _shorten(text: str) -> str:

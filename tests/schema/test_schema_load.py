@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import SchemaError
+from pipeline.schema.decoder import build_decoder_schema
 from pipeline.schema.load import Contract, load_contract
 
 PARTY = {"type": "object", "properties": {"name": {"type": "string"}, "born": {"type": "string", "format": "date"}}}
@@ -54,11 +55,6 @@ def test_a_byte_order_mark_is_no_harm(tmp_path: Path) -> None:
         ('{"type": "object", "properties": {"a": {"multipleOf": 1e999}}}', "1e999 is beyond the range of a double"),
         ('{"type": "object", "properties": {"\\ud800": {}}}', "surrogates not allowed"),
         ('{"type": "object", "properties": {"a": {"const": ' + "9" * 5000 + "}}}", "Exceeds the limit"),
-        ('{"type": "object"}', "the top level accepts an object without properties"),
-        ('{"type": "array", "items": {}}', "the top level accepts array"),
-        ("{}", "the top level accepts any value"),
-        ('{"const": 1}', "the top level accepts fixed values"),
-        ('{"type": "string", "const": 1}', "the top level accepts nothing at all"),
     ],
 )
 def test_a_wrong_file_is_told_in_a_sentence(tmp_path: Path, text: str | bytes, sentence: str) -> None:
@@ -78,8 +74,6 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("properties", "sentence"),
     [
-        ({"_run_id": {"type": "string"}}, "at /properties/_run_id: names that are empty or start with '_'"),
-        ({"": {"type": "string"}}, "names that are empty"),
         ({"a": {"$ref": "https://example.com/a.json"}}, "at /properties/a/$ref: found 'https://example.com/a.json'"),
         ({"a": {"$ref": "other.json#/a"}}, "only references inside the file"),
         ({"a": {"$ref": "#/$defs/none"}}, "leads to no schema"),
@@ -161,3 +155,26 @@ def test_loading_a_contract_loads_no_model_library_and_no_arrow() -> None:
     code = f"import sys, pipeline.schema.load; print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type": "object"}',
+        '{"type": "array", "items": {}}',
+        "{}",
+        '{"const": 1}',
+        '{"type": ["object", "null"], "properties": {"a": {}}}',
+    ],
+)
+def test_an_answer_that_is_no_object_with_properties_is_one_column(tmp_path: Path, text: str) -> None:
+    contract = load_text(tmp_path, text)
+    assert contract.is_wrapped
+    assert [column.name for column in contract.columns] == ["value"]
+    bare = contract.normal["properties"]["value"]
+    assert contract.decoder_for(7) == build_decoder_schema(bare, 7)
+
+
+def test_names_with_an_underscore_are_columns(tmp_path: Path) -> None:
+    contract = load_text(tmp_path, '{"type": "object", "properties": {"_id": {"type": "integer"}}}')
+    assert [column.name for column in contract.columns] == ["_id"]
