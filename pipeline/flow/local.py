@@ -14,6 +14,7 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.engines.refusing import RefusingEngine
 from pipeline.engines.settings import answer_fingerprint
 from pipeline.engines.supervised import SupervisedEngine
 from pipeline.flow.background import Background
@@ -36,6 +37,10 @@ from pipeline.tables.staged import writing
 from pipeline.tables.state import Settled, State, load_state
 
 _READ_AHEAD_DOCUMENTS = 8
+_NOT_ASKED = (
+    "pipeline merge asks no model, and an answer that these rows need is not there: a chunk's, or what the model makes "
+    "of several values (x-merge: reduce). Nothing was changed. Use pipeline run: it asks for what is missing, no more."
+)
 
 
 def run_job(plan: Plan, options: RunOptions, watcher: Watcher, stop: Stop) -> tuple[dict[str, object], Path]:
@@ -63,7 +68,9 @@ def run_job(plan: Plan, options: RunOptions, watcher: Watcher, stop: Stop) -> tu
             watcher.say(sentence)
         fingerprint = answer_fingerprint(plan.engine_settings(Path()), plan.job.engine.kind)
         recall = Recall(output.folder, state, plan.reading, fingerprint)
-        engine = SupervisedEngine(plan.open_engine(_log_path(output)), plan.max_restarts, watcher.say, stop.stopped)
+        opened = plan.open_engine(_log_path(output))
+        opened = RefusingEngine(opened, _NOT_ASKED) if options.is_remerge else opened
+        engine = SupervisedEngine(opened, plan.max_restarts, watcher.say, stop.stopped)
         held.enter_context(closing(engine))
         intake = Intake(plan.entries, standing, recall.document, plan.read_limits, plan.maker)
         ahead = held.enter_context(Background(intake.items, _READ_AHEAD_DOCUMENTS))
@@ -73,17 +80,17 @@ def run_job(plan: Plan, options: RunOptions, watcher: Watcher, stop: Stop) -> tu
         run = Running(parts)
         run.go()
         open_work = settlement.open_work(was_stopped=stop.reason is not None, n_given_up=run.n_in_flight)
-        sums = _close(parts, open_work, [] if options.limit is not None else standing.removed(plan.entries))
+        sums = _close(parts, open_work, standing.removed(plan.entries) if options.takes_all else [])
         report = build_report(plan.job, _facts(parts, run, output, started_at), settlement.ledger, sums, open_work)
         path = settlement.tables.commit(report) if settlement.has_tables else output.commit_report(report)
-        if options.limit is None and not settlement.ledger.n_left and not open_work.n_documents:
+        if options.takes_all and not settlement.ledger.n_left and not open_work.n_documents:
             drop_journals(output.folder, options.lane)
         return report, path
 
 
 def _build_standing(plan: Plan, options: RunOptions, state: State) -> Standing:
     retried = frozenset[str]() if options.retry is None else doc_ids_with_rejects(state, options.retry.codes)
-    return Standing(state, plan.components, options.retry, retried)
+    return Standing(state, plan.components, options.retry, retried, only_rows=options.is_remerge)
 
 
 def _log_path(output: OutputFolder) -> Path:

@@ -35,11 +35,19 @@ class RunOptions:
         limit: Take that many sources at most; None: all.
         lane: The share of the sources that is this run's.
         retry: What to take up again; None: nothing that was settled before.
+        is_remerge: Only make rows again, from answers that are there: no model is asked, and no source is taken up but
+            the documents that are as they were when they were settled. See `remerge`.
     """
 
     limit: int | None = None
     lane: Lane = WHOLE
     retry: RetryRejects | None = None
+    is_remerge: bool = False
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether each source of the lane is looked at: what then is not listed was removed."""
+        return self.limit is None and not self.is_remerge
 
 
 EVERYTHING = RunOptions()

@@ -31,12 +31,14 @@ class Standing:
         components: What determines the rows now.
         retry: What to take up again; None: nothing.
         retried: Documents of which an answer was lost that `retry` names.
+        only_rows: Take up nothing but documents whose job changed; whatever else is different stays as it is.
     """
 
     state: State
     components: Components
     retry: RetryRejects | None
     retried: frozenset[str]
+    only_rows: bool = False
     _now: str = field(init=False, repr=False)
     _components: dict[str, Components] = field(default_factory=dict, init=False, repr=False)
 
@@ -52,6 +54,12 @@ class Standing:
             occurrence: How many entries before had the same doc_id.
             loaded: What became of it when it was hashed.
         """
+        why, settled = self._why(entry, occurrence, loaded)
+        if self.only_rows and (settled is None or settled.outcome != Outcome.DOCUMENT or why != "stale"):
+            return None, settled
+        return why, settled
+
+    def _why(self, entry: Entry, occurrence: int, loaded: Source | Reject) -> tuple[str | None, Settled | None]:
         settled = self.state.find(entry.doc_id, occurrence)
         if settled is None or settled.outcome == Outcome.REMOVED:
             return "new", None

@@ -13,7 +13,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 from pipeline.schema.columns import Column, Kind
 
@@ -32,6 +34,27 @@ class Policy(StrEnum):
     VOTE = "vote"
     REDUCE = "reduce"
     FIELDS = "fields"
+
+
+_NUMBERS = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL})
+_ORDERED = _NUMBERS | {Kind.DATE, Kind.TIMESTAMP, Kind.TIME}
+
+ALLOWED: Mapping[Policy, frozenset[Kind]] = MappingProxyType(
+    {
+        Policy.FIRST: frozenset(Kind),
+        Policy.LAST: frozenset(Kind),
+        Policy.LONGEST: frozenset({Kind.STRING}),
+        Policy.MIN: _ORDERED,
+        Policy.MAX: _ORDERED,
+        Policy.SUM: _NUMBERS,
+        Policy.UNION: frozenset({Kind.LIST}),
+        Policy.CONCAT: frozenset({Kind.STRING, Kind.LIST}),
+        Policy.VOTE: frozenset(Kind),
+        Policy.REDUCE: frozenset(Kind),
+        Policy.FIELDS: frozenset({Kind.STRUCT, Kind.MAP}),
+    }
+)
+"""The kinds of column that each policy can be declared for. `reduce` is for properties of the top level alone."""
 
 
 def policy_of(column: Column) -> Policy:
