@@ -72,7 +72,9 @@ def answer_facts(settings: EngineSettings, kind: str) -> dict[str, object]:
         "options": {name: settings.options[name] for name in _ANSWER_OPTIONS if name in settings.options},
     }
     if kind == "synthetic":
-        facts["ratios"] = [settings.synthetic.truncated_ratio, settings.synthetic.invalid_ratio]
+        section = settings.synthetic
+        facts["ratios"] = [section.truncated_ratio, section.invalid_ratio, section.list_short_ratio]
+        facts["find"] = section.find
     return facts
 
 

@@ -100,17 +100,19 @@ def draw_fate(key: str, section: SyntheticSection, *, met: bool) -> Fate:
     """Give what becomes of a prompt: the same for the same arguments, independent shares of all prompts.
 
     Args:
-        key: From `prompt_key`; 64 hex digits, of which 12 decide on each kind of misfortune.
+        key: From `prompt_key`; 64 hex digits: of those, 12 decide on each kind of misfortune, and the last 4 on the
+            least, a short list.
         section: The shares.
         met: The engine met this prompt before: only poison still kills it.
     """
-    shares = [int(key[i : i + 12], 16) / 16**12 for i in range(0, 60, 12)]
+    shares = [*(int(key[i : i + 12], 16) / 16**12 for i in range(0, 60, 12)), int(key[60:64], 16) / 16**4]
     fates = (
         (section.poison_ratio, Fate.DIE),
         (0.0 if met else section.death_ratio, Fate.DIE),
         (0.0 if met else section.hang_ratio, Fate.HANG),
         (section.truncated_ratio, Fate.CUT),
         (section.invalid_ratio, Fate.SPOIL),
+        (section.list_short_ratio, Fate.SHORT),
     )
     drawn = zip(shares, fates, strict=True)
     return next((fate for share, (ratio, fate) in drawn if share < ratio), Fate.ANSWER)

@@ -7,13 +7,13 @@ Text is made directly, in the layout that the schema's `x-guidance` asks for: no
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from pipeline.engines.synthetic_numbers import build_number
-from pipeline.engines.synthetic_text import CannotAnswerError, Draw, build_formatted, build_pattern, build_words, pick
+from pipeline.engines.synthetic_text import CannotAnswerError, Draw, build_key, build_string, pick
 
 Schema = dict[str, Any]
 
@@ -22,39 +22,120 @@ _PRESENT_RATIO = 0.9
 _USUAL_ITEMS = 3
 _TRIES = 20
 _DEEP = 3
+COUNT_PREFIX = "_n_"
+"""Before a list's name: the property in which an answer first says how many items the list has."""
 _LITERALS = {"boolean": ["true", "false"], "null": ["null"]}
 
 
-def build_answers(decoder_schema: str, *, brief: bool = False) -> Draw:
+def build_answers(decoder_schema: str, *, brief: bool = False, is_short: bool = False) -> Draw:
     """Compile a decoder schema.
 
     Args:
         decoder_schema: JSON text.
         brief: Draw the shortest answers: nothing optional, fewest items, null where it may be.
+        is_short: Where an answer says how many items a list has, say a few more than it has.
 
     Raises:
         CannotAnswerError: It is no JSON object, or no answer was found that satisfies it.
     """
     try:
         schema = json.loads(decoder_schema)
-        layout = schema.get("x-guidance", {})
-        return _Compiler(layout.get("item_separator", ", "), layout.get("key_separator", ": "), brief=brief).node(
-            schema
-        )
+        return Compiler(schema, brief=brief).top(schema, is_short=is_short)
     except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as exc:  # whatever odd JSON can cause
         if isinstance(exc, CannotAnswerError):
             raise
         raise CannotAnswerError(f"the decoder schema is not one: {type(exc).__name__}: {exc}") from exc
 
 
-class _Compiler:
-    """One function per node, each made once: drawing an answer looks at no schema."""
+def counted_lists(schema: Schema) -> dict[str, int]:
+    """The lists that an answer counts before it gives them, by name, each with the largest number it may say."""
+    properties = schema.get("properties", {})
+    counts = {name: properties.get(f"{COUNT_PREFIX}{name}", {}).get("maximum") for name in properties}
+    return {name: most for name, most in counts.items() if most is not None and _is_list(properties[name])}
 
-    def __init__(self, item_separator: str, key_separator: str, *, brief: bool) -> None:
-        self._comma, self._colon, self._brief = item_separator, key_separator, brief
+
+def _is_list(node: Schema) -> bool:
+    """Whether it allows a list, and nothing beside it but null."""
+    return {branch.get("type") for branch in node.get("anyOf", [node])} in ({"array"}, {"array", "null"})
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A property of an object that is drawn.
+
+    Attributes:
+        name: Its name.
+        draw: Draws its value.
+        is_required: Whether it always comes.
+    """
+
+    name: str
+    draw: Draw
+    is_required: bool
+
+    def comes(self, chance: Random) -> bool:
+        """Whether it comes this time."""
+        return self.is_required or chance.random() < _PRESENT_RATIO
+
+
+class Compiler:
+    """One function per node, each made once: drawing an answer looks at no schema.
+
+    Attributes:
+        comma: What stands between items and members.
+    """
+
+    def __init__(self, schema: Schema, *, brief: bool = False) -> None:
+        layout = schema.get("x-guidance", {})
+        self.comma: str = layout.get("item_separator", ", ")
+        self._colon: str = layout.get("key_separator", ": ")
+        self._brief = brief
         self._n_around = 0
 
+    def top(self, schema: Schema, *, is_short: bool) -> Draw:
+        """The answer's own node: here lists may be counted."""
+        counted = counted_lists(schema)
+        if not counted:
+            return self.node(schema)
+        members = self.members(schema)
+
+        def draw(chance: Random) -> str:
+            written = _draw_members(members, chance)
+            for name, most in counted.items():
+                listed = json.loads(written.get(name, "null"))
+                n_more = 1 + pick(chance, _USUAL_ITEMS) if is_short else 0
+                written[f"{COUNT_PREFIX}{name}"] = str(min(most, len(listed or ()) + n_more))
+            return self.write(members, written)
+
+        return draw
+
+    def write(self, members: Sequence[Member], written: Mapping[str, str]) -> str:
+        """Write an object, its members in their order."""
+        texts = [
+            json.dumps(member.name, ensure_ascii=False) + self._colon + written[member.name]
+            for member in members
+            if member.name in written
+        ]
+        return "{" + self.comma.join(texts) + "}"
+
+    def members(self, node: Schema) -> list[Member]:
+        """The properties of an object's node that can be drawn."""
+        required = node.get("required", ())
+        found: list[Member] = []
+        for name, part in node.get("properties", {}).items():
+            if self._brief and name not in required:
+                continue
+            try:
+                value = self.node(part)
+            except CannotAnswerError:
+                if name in required:
+                    raise
+                continue
+            found.append(Member(name, value, name in required))
+        return found
+
     def node(self, node: Schema) -> Draw:
+        """Compile any node."""
         if "anyOf" in node:
             return self._union(node["anyOf"])
         if "enum" in node:
@@ -71,7 +152,7 @@ class _Compiler:
             case "boolean" | "null" as simple:
                 return _one_of(_LITERALS[simple])
             case _:
-                return _quoted(_string(node))
+                return _quoted(build_string(node))
 
     def _union(self, branches: list[Schema]) -> Draw:
         """Null now and then, else any branch. The branch below 0 takes the step of the one above, see `decoder`."""
@@ -109,7 +190,7 @@ class _Compiler:
         first = [self.node(part) for part in node.get("prefixItems", ())]
         if first:
             n_first = node.get("minItems", 0) if self._brief else len(first)
-            return lambda chance: "[" + self._comma.join(part(chance) for part in first[:n_first]) + "]"
+            return lambda chance: "[" + self.comma.join(part(chance) for part in first[:n_first]) + "]"
         least = node.get("minItems", 0)
         most = node.get("maxItems", least + _USUAL_ITEMS)
         if most == 0:
@@ -121,37 +202,19 @@ class _Compiler:
 
         def draw(chance: Random) -> str:
             count = low + pick(chance, high - low + 1)
-            return "[" + self._comma.join(_different(item, chance, count, n_tries)) + "]"
+            return "[" + self.comma.join(_different(item, chance, count, n_tries)) + "]"
 
         return draw
 
     def _object(self, node: Schema) -> Draw:
-        required = node.get("required", ())
-        members: list[tuple[str, Draw, bool]] = []
-        for name, part in node.get("properties", {}).items():
-            if self._brief and name not in required:
-                continue
-            try:
-                value = self.node(part)
-            except CannotAnswerError:
-                if name in required:
-                    raise
-                continue
-            members.append((json.dumps(name, ensure_ascii=False) + self._colon, value, name in required))
-
-        def draw(chance: Random) -> str:
-            written = [
-                key + value(chance) for key, value, always in members if always or chance.random() < _PRESENT_RATIO
-            ] or [key + value(chance) for key, value, _ in members[:1]]
-            return "{" + self._comma.join(written) + "}"
-
-        return draw
+        members = self.members(node)
+        return lambda chance: self.write(members, _draw_members(members, chance))
 
     def _map(self, node: Schema) -> Draw:
         kinds: list[tuple[Draw, Draw]] = []
         for pattern, part in node["patternProperties"].items():
             if part != {"enum": []}:
-                kinds.append((_quoted(_key(pattern)), self._inside(part)))
+                kinds.append((_quoted(build_key(pattern)), self._inside(part)))
         least = node.get("minProperties", 0)
         low, high = self._counts(least, node.get("maxProperties", least + _USUAL_ITEMS))
         if not kinds and least:
@@ -170,7 +233,7 @@ class _Compiler:
                     found[key] = value(chance)
             if len(found) < least:
                 raise CannotAnswerError(f"only {len(found)} of {least} different keys were found")
-            return "{" + self._comma.join(key + self._colon + value for key, value in found.items()) + "}"
+            return "{" + self.comma.join(key + self._colon + value for key, value in found.items()) + "}"
 
         return draw
 
@@ -190,27 +253,16 @@ class _Compiler:
         return low, max(low, min(most, _USUAL_ITEMS if self._n_around < _DEEP else 1))
 
 
+def _draw_members(members: list[Member], chance: Random) -> dict[str, str]:
+    """Values by name; of an object without required members at least the first."""
+    written = {member.name: member.draw(chance) for member in members if member.comes(chance)}
+    return written or {member.name: member.draw(chance) for member in members[:1]}
+
+
 def _one_of(texts: list[str]) -> Draw:
     if not texts:
         raise CannotAnswerError("an empty enum allows no value")
     return lambda chance: texts[pick(chance, len(texts))]
-
-
-def _string(node: Schema) -> Draw:
-    least = node.get("minLength", 0)
-    most = node.get("maxLength", max(least, 30))
-    if "pattern" in node:
-        kept = ("type", "pattern", "format", "minLength", "maxLength")
-        return build_pattern({key: node[key] for key in kept if key in node})
-    if "format" in node:
-        return build_formatted(node["format"], least, most)
-    return build_words(least, most)
-
-
-def _key(pattern: str) -> Draw:
-    """A key of a map: words where the decoder form says only how long it may be."""
-    free = re.fullmatch(r"\^\.\{1,(\d+)\}\$", pattern)
-    return build_words(1, int(free[1])) if free else build_pattern({"type": "string", "pattern": pattern})
 
 
 def _quoted(draw: Draw) -> Draw:

@@ -1,6 +1,7 @@
 """The rehearsal engine's process: prompts' keys come in on stdin, answers go out on stdout, one JSON list a line.
 
-In:  ["schema", number, text] once before its first prompt, and ["prompt", number, key, schema, max_tokens, fate].
+In:  ["schema", number, text] once before its first prompt, and ["prompt", number, key, schema, max_tokens, fate, ids];
+     the prompt's token ids are [] when nothing is looked for in them.
 Out: ["ready"] once, [number, finish reason, text, n_output_tokens, error] for a prompt, and [] as a sign of life.
 
 It ends when its parent is gone, and ignores what a terminal or a scheduler sends to a whole group of processes.
@@ -16,23 +17,37 @@ import select
 import signal
 import threading
 import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pipeline.engines.engine import FinishReason
-from pipeline.engines.synthetic_orders import Fate, Pace, Task
+from pipeline.engines.synthetic_orders import Fate, Lens, Pace, Task
 from pipeline.engines.synthetic_writer import Writer
+
+if TYPE_CHECKING:
+    from pipeline.engines.synthetic_find import Finder
 
 _WATCH_S = 0.5
 _ANSWERS_PER_TURN = 64
 
 
-def serve(pace: Pace) -> None:
-    """Answer until stdin ends or the parent is gone."""
+def serve(pace: Pace, lens: Lens | None) -> None:
+    """Answer until stdin ends or the parent is gone; with a lens, from what the prompts show."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_die_with, args=[pace.parent_pid], daemon=True).start()
     with contextlib.suppress(BrokenPipeError):
-        _Server(pace).run()
+        _Server(pace, _load_finder(lens)).run()
     os._exit(0)  # nobody reads what is still unsaid
+
+
+def _load_finder(lens: Lens | None) -> Finder | None:
+    """What looks into prompts; it needs a tokenizer, which others need not wait for."""
+    if lens is None:
+        return None
+    from pipeline.engines.synthetic_find import Finder
+
+    return Finder(lens)
 
 
 def _die_with(parent_pid: int) -> None:
@@ -43,8 +58,8 @@ def _die_with(parent_pid: int) -> None:
 
 
 class _Server:
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
+    def __init__(self, pace: Pace, finder: Finder | None) -> None:
+        self._pace, self._finder = pace, finder
         self._out = os.fdopen(os.dup(1), "wb")
         self._unread = b""
         self._writers: dict[int, Writer] = {}
@@ -79,9 +94,9 @@ class _Server:
         for line in lines:
             kind, *facts = json.loads(line)
             if kind == "schema":
-                self._writers[facts[0]] = Writer(facts[1])
+                self._writers[facts[0]] = Writer(facts[1], self._finder)
             else:
-                self._take(Task(facts[0], facts[1], facts[2], facts[3], Fate(facts[4])))
+                self._take(Task(facts[0], facts[1], facts[2], facts[3], Fate(facts[4]), tuple(facts[5])))
         return bool(received)
 
     def _take(self, task: Task) -> None:
@@ -90,7 +105,7 @@ class _Server:
         starts = max(now, self._places[0])
         ends, limit = starts + self._pace.latency_s, now + self._pace.request_timeout_s
         if ends > limit:
-            ends, task = limit, Task(task.number, task.key, task.schema, task.max_tokens, Fate.TIME_OUT)
+            ends, task = limit, replace(task, fate=Fate.TIME_OUT)
         if starts < ends or not self._pace.latency_s:
             heapq.heapreplace(self._places, ends)
         heapq.heappush(self._running, (ends, task.number, task))

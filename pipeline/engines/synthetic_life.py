@@ -18,7 +18,7 @@ from typing import Any
 
 from pipeline.engines.engine import FinishReason, Generation
 from pipeline.engines.settings import EngineSettings
-from pipeline.engines.synthetic_orders import Fate, Pace
+from pipeline.engines.synthetic_orders import Fate, Lens, Pace
 from pipeline.errors import EngineError
 from pipeline.prompts.prompt import Prompt
 
@@ -28,10 +28,10 @@ _PULSES = 4
 """Signs of life the child gives in the time after which it would count as hung."""
 _RUN = """
 import json, sys
-pace, sys.path[:] = map(json.loads, sys.argv[1:])
+pace, lens, sys.path[:] = map(json.loads, sys.argv[1:])
 from pipeline.engines.synthetic_child import serve
-from pipeline.engines.synthetic_orders import Pace
-serve(Pace(**pace))
+from pipeline.engines.synthetic_orders import Lens, Pace
+serve(Pace(**pace), Lens(**lens) if lens else None)
 """
 """What a child runs: nothing of the parent's main module, and found wherever the parent found this package."""
 
@@ -93,7 +93,8 @@ class SyntheticLife:
         if schema is None:
             schema = self._schemas[prompt.decoder_schema] = len(self._schemas)
             self._send("schema", schema, prompt.decoder_schema)
-        self._send("prompt", self._n_submitted, key, schema, prompt.max_tokens, fate)
+        shown = [] if self._settings.synthetic.find is None else prompt.token_ids
+        self._send("prompt", self._n_submitted, key, schema, prompt.max_tokens, fate, shown)
         self._flush()
 
     def collect(self, timeout_s: float) -> list[Generation]:
@@ -192,7 +193,10 @@ def _start_child(settings: EngineSettings) -> subprocess.Popen[bytes]:
         request_timeout_s=settings.request_timeout_s,
         pulse_s=min(1.0, settings.stall_timeout_s / _PULSES),
     )
-    arguments = [json.dumps(dataclasses.asdict(pace)), json.dumps(sys.path)]
+    lens = None
+    if section.find is not None:
+        lens = Lens(section.find, str(settings.model_path), settings.model_name)
+    arguments = [json.dumps(fact) for fact in (dataclasses.asdict(pace), lens and dataclasses.asdict(lens), sys.path)]
     try:
         with settings.log_path.open("ab") as log:
             return subprocess.Popen(

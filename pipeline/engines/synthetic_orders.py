@@ -12,6 +12,7 @@ class Fate(StrEnum):
     ANSWER = "answer"
     CUT = "cut"
     SPOIL = "spoil"
+    SHORT = "short"
     DIE = "die"
     HANG = "hang"
     TIME_OUT = "time_out"
@@ -37,6 +38,21 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class Lens:
+    """What it looks for in a prompt, and what it needs to read one.
+
+    Attributes:
+        pattern: A regular expression with named groups.
+        model_folder: Where the tokenizer lies.
+        model_name: The model; some tokenizers are known by its name alone.
+    """
+
+    pattern: str
+    model_folder: str
+    model_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One prompt, without what only a model would look at.
 
@@ -46,6 +62,7 @@ class Task:
         schema: Number of its decoder schema.
         max_tokens: Most tokens of the answer.
         fate: What becomes of it.
+        token_ids: What the model would see; empty when nothing is looked for.
     """
 
     number: int
@@ -53,3 +70,4 @@ class Task:
     schema: int
     max_tokens: int
     fate: Fate
+    token_ids: tuple[int, ...] = ()

@@ -6,6 +6,7 @@ All chance comes from `Random.random()`, the one method whose sequence Python pr
 from __future__ import annotations
 
 import json
+import re
 import string
 from collections.abc import Callable
 from random import Random
@@ -23,6 +24,24 @@ class CannotAnswerError(ValueError):
 def pick(chance: Random, n: int) -> int:
     """Give one of range(n), all equally likely; n is at least 1 and small against 2**53."""
     return int(chance.random() * n)
+
+
+def build_string(node: dict[str, Any]) -> Draw:
+    """Draw strings of a string node."""
+    least = node.get("minLength", 0)
+    most = node.get("maxLength", max(least, 30))
+    if "pattern" in node:
+        kept = ("type", "pattern", "format", "minLength", "maxLength")
+        return build_pattern({key: node[key] for key in kept if key in node})
+    if "format" in node:
+        return build_formatted(node["format"], least, most)
+    return build_words(least, most)
+
+
+def build_key(pattern: str) -> Draw:
+    """A key of a map: words where the decoder form says only how long it may be."""
+    free = re.fullmatch(r"\^\.\{1,(\d+)\}\$", pattern)
+    return build_words(1, int(free[1])) if free else build_pattern({"type": "string", "pattern": pattern})
 
 
 def build_words(least: int, most: int) -> Draw:

@@ -6,10 +6,11 @@ Frozen pydantic models; an unknown key is an error. Reads nothing.
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Scalar = bool | int | float | str
@@ -75,7 +76,7 @@ class SyntheticSection(_Frozen):
     n_parallel: int = Field(default=64, ge=1)
     """Answers that are made at the same time."""
     truncated_ratio: float = Field(default=0.0, ge=0, le=1)
-    """Answers that are cut at half of their length."""
+    """Answers that are cut: at half of their length, with `find` anywhere."""
     invalid_ratio: float = Field(default=0.0, ge=0, le=1)
     """Answers that are no JSON of the schema. Another attempt at the same prompt draws again, so too for cut ones."""
     death_ratio: float = Field(default=0.0, ge=0, le=1)
@@ -84,6 +85,22 @@ class SyntheticSection(_Frozen):
     """As death_ratio, but the engine stops moving instead."""
     poison_ratio: float = Field(default=0.0, ge=0, le=1)
     """Prompts that end the engine each time it meets them."""
+    list_short_ratio: float = Field(default=0.0, ge=0, le=1)
+    """Answers whose first list lacks some items; only where the schema says x-count-first does the answer tell."""
+    find: str | None = None
+    """A regular expression with named groups. Each match in a prompt's part of the document becomes an item of the
+    first list whose items have properties of these names. None: lists hold anything."""
+
+    @field_validator("find")
+    @classmethod
+    def _names_groups(cls, pattern: str | None) -> str | None:
+        try:
+            names = pattern is None or re.compile(pattern).groupindex
+        except re.error as exc:
+            raise ValueError(f"is no regular expression: {exc}") from exc
+        if not names:
+            raise ValueError("has no named group, as in (?P<name>...)")
+        return pattern
 
 
 class EngineSection(_Frozen):
