@@ -5,13 +5,14 @@ Pure arithmetic over token counts; knows no tokenizer and no text.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import accumulate, chain, pairwise
 
 from pipeline.prompts.pieces import Piece
-from pipeline.prompts.prompt import Chunk
+from pipeline.prompts.prompt import Borders, Chunk
 
 
 def build_chunks(doc_id: str, pieces: Sequence[Piece], budget_tokens: int, overlap_segments: int = 0) -> list[Chunk]:
@@ -107,6 +108,7 @@ def _build_chunk(
     shown, first, end = bounds
     index, n_chunks = position
     token_ids = list(chain(pieces[shown].lead_ids, *(piece.token_ids for piece in pieces[shown:end])))
+    n_repeated_tokens = sum(len(piece.token_ids) for piece in pieces[shown:first])
     return Chunk(
         doc_id=doc_id,
         index=index,
@@ -117,5 +119,17 @@ def _build_chunk(
         first_segment=pieces[shown].segment_index,
         last_segment=pieces[end - 1].segment_index,
         token_ids=token_ids,
-        n_repeated_tokens=sum(len(piece.token_ids) for piece in pieces[shown:first]),
+        n_repeated_tokens=n_repeated_tokens,
+        borders=_borders(pieces[first:end], len(pieces[shown].lead_ids) + n_repeated_tokens),
+    )
+
+
+def _borders(new: Sequence[Piece], n_before: int) -> Borders:
+    """Where the new pieces of a chunk begin, of which n_before ids stand before the first."""
+    offsets = accumulate((len(piece.token_ids) for piece in new[:-1]), initial=n_before)
+    return Borders(
+        tokens=array("q", offsets),
+        characters=array("q", (piece.start for piece in new)),
+        segments=array("q", (piece.segment_index for piece in new)),
+        leads={number: piece.lead_ids for number, piece in enumerate(new) if piece.lead_ids},
     )

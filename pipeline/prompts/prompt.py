@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+def _no_numbers() -> array[int]:
+    return array("q")
+
+
+@dataclass(frozen=True, slots=True)
+class Borders:
+    """Where the new pieces of a chunk begin: where it may be cut in two. Three numbers a piece, in document order.
+
+    Attributes:
+        tokens: Offset of each new piece's first id in the chunk's `token_ids`.
+        characters: Its first character in the document's text.
+        segments: Index of the segment that it is, or is part of.
+        leads: Ids of the mark that says "continued", for pieces that begin inside a segment, by their place here.
+    """
+
+    tokens: array[int] = field(default_factory=_no_numbers)
+    characters: array[int] = field(default_factory=_no_numbers)
+    segments: array[int] = field(default_factory=_no_numbers)
+    leads: Mapping[int, list[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +46,7 @@ class Chunk:
         n_repeated_tokens: How many of those are overlap, already in the chunk before.
         part: Which piece of the chunk, when it was split: "" for the whole, "0" and "1" for its halves, "01" for the
             second half of the first half, and so on. Sorted as text, parts stand in document order.
+        borders: Where it may be cut in two.
     """
 
     doc_id: str
@@ -36,6 +60,7 @@ class Chunk:
     token_ids: list[int]
     n_repeated_tokens: int = 0
     part: str = ""
+    borders: Borders = field(default_factory=Borders)
 
 
 @dataclass(frozen=True, slots=True)

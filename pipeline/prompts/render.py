@@ -1,15 +1,16 @@
 """Prompts: the exact ids of each (chunk, task), the document first and the question last.
 
-    opening | chunk | part note | question | closing
+    opening | chunk | part note | question | reason | closing
 
-The opening is the same for all tasks, so that the engine computes it and the chunk once for all of them. Chunks may be
-as large as the longest of the rest leaves room for. All wording is here.
+The opening is the same for all tasks, so that the engine computes it and the chunk once for all of them. The reason,
+why an earlier answer was not accepted, stands only in later attempts. Chunks may be as large as the longest of the rest
+leaves room for. All wording is here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.errors import JobError
 from pipeline.prompts.chunking import build_chunks
@@ -22,6 +23,11 @@ SYSTEM = "You extract facts from documents. Answer with JSON only. Use null for 
 LEAD = "Document:\n"
 WHOLE_NOTE = "End of the document.\n"
 PART_NOTE = ("This was part ", " of ", " of the document.\n")
+SECTION_NOTE = "This was one section of the document.\n"
+SECTION_OF_PART_NOTE = ("This was one section of part ", " of ", " of the document.\n")
+REASON_NOTE = ("\nAn earlier answer was not accepted: ", ". Answer again without this mistake.")
+MAX_REASON_TOKENS = 96
+"""Of the sentence that says why an earlier answer was not accepted; what is longer is cut."""
 MIN_BUDGET_TOKENS = 64
 MAX_PART_DIGITS = 8
 """Digits of a part number there is room for: a hundred million chunks would not fit any memory."""
@@ -37,6 +43,7 @@ class Question:
         decoder_schema: JSON Schema (text) the grammar enforces.
         max_tokens: Most tokens of an answer.
         answer_form: What the answer looks like, in words; see `describe_answer`. Empty: nothing is said.
+        keeps_room_for_reason: Whether chunks leave room for saying why an earlier answer was not accepted.
     """
 
     task: str
@@ -44,14 +51,16 @@ class Question:
     decoder_schema: str
     max_tokens: int
     answer_form: str = ""
+    keeps_room_for_reason: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFrame:
-    """A Question with the ids that end its prompts: question and closing."""
+    """A Question with the ids that end its prompts: the question, and what closes it."""
 
     question: Question
-    ending: tuple[int, ...]
+    asking: tuple[int, ...]
+    closing: tuple[int, ...]
 
 
 class PromptMaker:
@@ -80,16 +89,21 @@ class PromptMaker:
         overlap_segments: int = 0,
     ) -> None:
         self._tokenizer = tokenizer
-        self._overlap_segments = overlap_segments
-        self._notes = self._encode([WHOLE_NOTE, *PART_NOTE])
+        self._context_window, self._overlap_segments = context_window, overlap_segments
+        self._whole, self._section, *numbered = self._encode(
+            [WHOLE_NOTE, SECTION_NOTE, *PART_NOTE, *SECTION_OF_PART_NOTE]
+        )
+        self._numbered = (numbered[:3], numbered[3:])
+        self._reason = self._encode(REASON_NOTE)
         self._digits = self._encode("0123456789")
         frame = tokenizer.build_frame(SYSTEM, LEAD)
         self._opening = list(frame.opening)
-        endings = self._encode([_question_text(question) for question in questions])
-        self._frames = [
-            TaskFrame(question, (*ending, *frame.closing)) for question, ending in zip(questions, endings, strict=True)
-        ]
-        room = min(self._room(frame, context_window) for frame in self._frames)
+        asked = self._encode([_question_text(question) for question in questions])
+        self._frames = {
+            question.task: TaskFrame(question, tuple(asking), frame.closing)
+            for question, asking in zip(questions, asked, strict=True)
+        }
+        room = min(map(self._room, self._frames.values()))
         self.budget_tokens = min(room, max_chunk_tokens or room)
 
     def cut(self, document: Document) -> list[Chunk]:
@@ -99,39 +113,67 @@ class PromptMaker:
 
     def prompts(self, chunk: Chunk) -> Iterator[Prompt]:
         """One prompt for each question, in the job's order."""
-        shared = self._opening + chunk.token_ids + self._note(chunk.index + 1, chunk.n_chunks)
-        for frame in self._frames:
-            yield Prompt(
-                prompt_id=f"{chunk.doc_id}:{chunk.index}:{frame.question.task}",
-                doc_id=chunk.doc_id,
-                chunk_index=chunk.index,
-                task=frame.question.task,
-                token_ids=[*shared, *frame.ending],
-                max_tokens=frame.question.max_tokens,
-                decoder_schema=frame.question.decoder_schema,
-            )
+        return (self.prompt(chunk, task) for task in self._frames)
 
-    def _note(self, number: int, n_parts: int) -> list[int]:
+    def prompt(self, chunk: Chunk, task: str) -> Prompt:
+        """The first attempt at one question about a chunk, or about a part of one."""
+        frame = self._frames[task]
+        return Prompt(
+            prompt_id=f"{chunk.doc_id}:{chunk.index}{'.' * bool(chunk.part)}{chunk.part}:{task}",
+            doc_id=chunk.doc_id,
+            chunk_index=chunk.index,
+            task=task,
+            token_ids=[*self._shown(chunk), *frame.asking, *frame.closing],
+            max_tokens=frame.question.max_tokens,
+            decoder_schema=frame.question.decoder_schema,
+            part=chunk.part,
+        )
+
+    def explain(self, prompt: Prompt, chunk: Chunk, reason: str) -> Prompt:
+        """An attempt that also says why an earlier answer was not accepted; what the one before it said is left out.
+
+        Args:
+            prompt: The attempt, with the max_tokens it will have.
+            chunk: What it is about.
+            reason: One sentence without its full stop. Encoded like document text: it quotes the answer. It is cut to
+                MAX_REASON_TOKENS, and to what prompt and answer leave of the window; without any room, nothing is said.
+        """
+        frame, shown = self._frames[prompt.task], self._shown(chunk)
+        before, after = self._reason
+        own = sum(map(len, (shown, frame.asking, before, after, frame.closing)))
+        room = min(MAX_REASON_TOKENS, self._context_window - prompt.max_tokens - own)
+        note = [*before, *self._encode([reason])[0][:room], *after] if room > 0 else []
+        return replace(prompt, token_ids=[*shown, *frame.asking, *note, *frame.closing])
+
+    def _shown(self, chunk: Chunk) -> list[int]:
+        """What all tasks share: opening, chunk, and which part of the document it was."""
+        return self._opening + chunk.token_ids + self._note(chunk)
+
+    def _note(self, chunk: Chunk) -> list[int]:
         """What follows the chunk. Numbers are spelled digit by digit, so that only their length counts."""
-        whole, before, between, after = self._notes
-        if n_parts == 1:
-            return whole
-        return before + self._spell(number) + between + self._spell(n_parts) + after
+        if chunk.n_chunks == 1:
+            return self._section if chunk.part else self._whole
+        before, between, after = self._numbered[bool(chunk.part)]
+        return before + self._spell(chunk.index + 1) + between + self._spell(chunk.n_chunks) + after
 
     def _spell(self, number: int) -> list[int]:
         return [index for digit in str(number) for index in self._digits[int(digit)]]
 
-    def _room(self, frame: TaskFrame, context_window: int) -> int:
+    def _room(self, frame: TaskFrame) -> int:
         """Tokens that a task leaves for the chunk."""
         number = MAX_PART_DIGITS * max(map(len, self._digits))
-        note = max(len(self._notes[0]), sum(map(len, self._notes[1:])) + 2 * number)
-        own = len(self._opening) + note + len(frame.ending)
-        room = context_window - own - frame.question.max_tokens
+        numbered = max(sum(map(len, note)) for note in self._numbered) + 2 * number
+        note = max(len(self._whole), len(self._section), numbered)
+        own = len(self._opening) + note + len(frame.asking) + len(frame.closing)
+        if frame.question.keeps_room_for_reason:
+            own += sum(map(len, self._reason)) + MAX_REASON_TOKENS
+        room = self._context_window - own - frame.question.max_tokens
         if room < MIN_BUDGET_TOKENS:
             raise JobError(
                 f"Task {frame.question.task!r} leaves {room} tokens for the document, at least {MIN_BUDGET_TOKENS} are "
-                f"needed: of the context window's {context_window}, instructions and frame take {own}, the answer "
-                f"{frame.question.max_tokens}. Lower max_tokens, shorten the instructions, or use a larger window."
+                f"needed: of the context window's {self._context_window}, instructions and frame take {own}, the "
+                f"answer {frame.question.max_tokens}. Lower max_tokens, shorten the instructions, or use a larger "
+                "window."
             )
         return room
 

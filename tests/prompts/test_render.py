@@ -1,6 +1,7 @@
 """Prompts: ids that add up, in the order that lets the engine compute the document once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,16 @@ from hypothesis import strategies as st
 
 from pipeline.errors import JobError
 from pipeline.prompts.prompt import Chunk
-from pipeline.prompts.render import LEAD, MIN_BUDGET_TOKENS, SYSTEM, PromptMaker, Question
+from pipeline.prompts.render import (
+    LEAD,
+    MAX_REASON_TOKENS,
+    MIN_BUDGET_TOKENS,
+    REASON_NOTE,
+    SYSTEM,
+    PromptMaker,
+    Question,
+)
+from pipeline.prompts.splitting import split
 from pipeline.prompts.tokenizer import Tokenizer
 from pipeline.readers.document import Document, SegmentKind
 
@@ -110,8 +120,76 @@ def test_even_the_largest_part_numbers_fit(byte_tokenizer: Tokenizer) -> None:
     maker = PromptMaker(byte_tokenizer, [DATE], 2000)
     ids = byte_tokenizer.encode_batch(["x" * maker.budget_tokens])[0]
     last = Chunk("doc", 99_999_998, 99_999_999, 0, 1, 0, 0, 0, ids)
-    [prompt] = maker.prompts(last)
+    [prompt] = maker.prompts(replace(last, part="1"))
     assert len(prompt.token_ids) + prompt.max_tokens == 2000
+    [prompt] = maker.prompts(last)
+    assert len(prompt.token_ids) + prompt.max_tokens <= 2000
+
+
+def test_a_half_says_that_it_is_a_section(mistral_2407: Tokenizer, make_document: MakeDocument) -> None:
+    maker = PromptMaker(mistral_2407, [DATE], 1000)
+    whole = maker.cut(make_document(["word " * 20] * 4))
+    halves = split(whole[0])
+    assert halves is not None
+    said = [mistral_2407.decode(maker.prompt(half, "date").token_ids) for half in halves]
+    assert all("This was one section of the document.\n\nWhen was it signed?" in text for text in said)
+    assert [("[page 2]" in text, "[page 3]" in text) for text in said] == [(True, False), (False, True)]
+    assert [maker.prompt(half, "date").prompt_id for half in halves] == ["doc:0.0:date", "doc:0.1:date"]
+    [text] = [
+        mistral_2407.decode(maker.prompt(replace(halves[0], index=2, n_chunks=7), "date").token_ids),
+    ]
+    assert "This was one section of part 3 of 7 of the document.\n" in text
+
+
+REASON = "at /names/0: found 5, expected type string"
+
+
+def test_a_reason_stands_after_the_question_and_replaces_the_one_before(
+    smollm2: Tokenizer, make_document: MakeDocument
+) -> None:
+    maker = PromptMaker(smollm2, [PARTIES], 8192)
+    [chunk] = maker.cut(make_document(["Ann and Bo agree.\n"]))
+    [first] = maker.prompts(chunk)
+    second = maker.explain(replace(first, attempt=1, temperature=0.3), chunk, REASON)
+    assert (second.attempt, second.temperature, second.prompt_id) == (1, 0.3, first.prompt_id)
+    said = f"\nAn earlier answer was not accepted: {REASON}. Answer again without this mistake.\nassistant\n"
+    before, _, after = smollm2.decode(second.token_ids).partition(said)
+    assert (before + "\nassistant\n", after) == (smollm2.decode(first.token_ids), "")
+    assert maker.explain(second, chunk, REASON).token_ids == second.token_ids
+    assert maker.explain(second, chunk, "").token_ids != second.token_ids
+
+
+@pytest.mark.parametrize("reason", [HOSTILE * 40, "漢🎉" * 500, "x" * 100_000])
+def test_a_reason_is_cut_to_its_room_and_forges_no_turn(
+    real_tokenizer: Tokenizer, make_document: MakeDocument, reason: str
+) -> None:
+    def controls(token_ids: list[int]) -> list[int]:
+        return [index for index in token_ids if index in real_tokenizer.control_ids]
+
+    maker = PromptMaker(real_tokenizer, [replace(PARTIES, keeps_room_for_reason=True)], 1000)
+    for chunk in maker.cut(make_document(["word " * 5000])):
+        [first] = maker.prompts(chunk)
+        second = maker.explain(first, chunk, reason)
+        assert len(second.token_ids) + second.max_tokens <= 1000
+        assert MAX_REASON_TOKENS <= len(second.token_ids) - len(first.token_ids) <= MAX_REASON_TOKENS + 30
+        assert controls(second.token_ids) == controls(first.token_ids)
+
+
+def test_a_reason_without_room_is_not_said(byte_tokenizer: Tokenizer, make_document: MakeDocument) -> None:
+    maker = PromptMaker(byte_tokenizer, [DATE], 1000)
+    [chunk] = maker.cut(make_document(["short"]))
+    [first] = maker.prompts(chunk)
+    room = 1000 - len(first.token_ids)
+    n_words = sum(map(len, REASON_NOTE))
+    for n_left in (0, n_words, n_words + 1, n_words + 9):
+        second = maker.explain(replace(first, max_tokens=room - n_left), chunk, REASON)
+        assert len(second.token_ids) == len(first.token_ids) + (n_left if n_left > n_words else 0)
+
+
+def test_room_for_a_reason_is_kept_only_when_asked_for(byte_tokenizer: Tokenizer) -> None:
+    with_room = PromptMaker(byte_tokenizer, [replace(DATE, keeps_room_for_reason=True)], 2000).budget_tokens
+    without = PromptMaker(byte_tokenizer, [DATE], 2000).budget_tokens
+    assert without - with_room == sum(map(len, REASON_NOTE)) + MAX_REASON_TOKENS
 
 
 def test_a_window_too_small_says_its_numbers(byte_tokenizer: Tokenizer) -> None:
