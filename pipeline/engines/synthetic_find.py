@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pipeline.engines.synthetic_orders import Lens
-from pipeline.prompts.render import LEAD, PART_NOTE, WHOLE_NOTE
+from pipeline.prompts.render import LEAD, PART_NOTE, SECTION_NOTE, SECTION_OF_PART_NOTE, WHOLE_NOTE
 from pipeline.prompts.tokenizers import load_tokenizer
 
+_NOTES = (WHOLE_NOTE, PART_NOTE[0], SECTION_NOTE, SECTION_OF_PART_NOTE[0])
 Found: TypeAlias = dict[str, str]
 """One match: the text of each named group that took part."""
 
@@ -57,5 +58,5 @@ def document_part(prompt: str) -> str | None:
     _, lead, shown = prompt.partition(LEAD)
     if not lead:
         return None
-    end = max(shown.rfind(WHOLE_NOTE), shown.rfind(PART_NOTE[0]))
+    end = max(map(shown.rfind, _NOTES))
     return shown if end < 0 else shown[:end]

@@ -24,7 +24,7 @@ from pipeline.errors import EngineError
 from pipeline.job.sections import SyntheticSection
 from pipeline.models import ModelFolder
 from pipeline.prompts.prompt import Prompt
-from pipeline.prompts.render import LEAD, PART_NOTE, WHOLE_NOTE
+from pipeline.prompts.render import LEAD, PART_NOTE, SECTION_NOTE, SECTION_OF_PART_NOTE, WHOLE_NOTE
 
 Collector = Callable[..., dict[str, Generation]]
 
@@ -87,7 +87,7 @@ def prompt_text(lines: list[str], note: str = WHOLE_NOTE) -> str:
 
 
 def test_only_the_document_is_looked_at(finder: Finder, encode: Callable[[str], list[int]]) -> None:
-    for note in (WHOLE_NOTE, "2".join([*PART_NOTE])):
+    for note in (WHOLE_NOTE, "2".join(PART_NOTE), SECTION_NOTE, "2".join(SECTION_OF_PART_NOTE)):
         assert finder.find(encode(prompt_text(LINES, note))) == found(*LINES)
     assert finder.find(encode(prompt_text([]))) == []
     assert finder.find(encode("Item 1: 10")) is None
