@@ -1,21 +1,25 @@
-"""The records of one (document, task) in, the row of the document out.
+"""The records of one (document, task) in, the row of the document and what lost in it out.
 
-A scalar is the first value in document order. An object is merged field by field, a map entry by entry. A list is the
-union of all lists, equal items once, in the order in which they were first seen. Pure: the order of arrival does not
-matter, and merging a merged row again changes nothing.
+Each column by its policy (`schema.policies`): an object field by field, a map entry by entry, a list as the union of
+all lists, anything else by one value of several. Pure: the order of arrival does not matter, and merging a merged row
+again changes nothing. Each value of a record is in the row, the same as one there, or in a conflict; only what is added
+up or joined has none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from pipeline.answers.choice import Found, choose
 from pipeline.answers.record import Record
+from pipeline.answers.sameness import is_blank, sameness
 from pipeline.schema.columns import Column, Kind
 from pipeline.schema.load import Contract
-from pipeline.schema.policies import Policy
-from pipeline.schema.values import JSON, canonical_json
+from pipeline.schema.pointer import child
+from pipeline.schema.policies import Policy, policy_of
+from pipeline.schema.values import JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ class Merged:
     Attributes:
         values: Every property of the contract, in its order: a value, null where no record has one, [] for a list.
             After them properties that the schema does not name.
-        conflicts: What lost, by place in the row and then in document order.
+        conflicts: What lost, by place in the row and then in document order. What differs from the kept value only
+            in letter case or white space has not lost, nor has what says nothing.
     """
 
     values: dict[str, JSON]
@@ -58,12 +63,13 @@ def merge_records(
 ) -> Merged:
     """Merge the records of one document for one task.
 
-    Null and absent are no value. Text of nothing but white space is a value only if no chunk has a better one.
+    Null and absent are no value. What says nothing (white space, no items) is one only if no chunk has a better one.
 
     Args:
         records: At least one, in any order, all of the same document and task, at most one of a part of a chunk.
         contract: The task's contract.
-        reduced: Values that the model consolidated, by name of the top-level property.
+        reduced: Values that the model consolidated, by name of the top-level property; they take the place of all that
+            the records have.
 
     Raises:
         ValueError: no records, or records that do not belong together: a bug in the flow.
@@ -73,35 +79,97 @@ def merge_records(
     if len({(record.chunk_index, record.part) for record in records}) != len(records):
         raise ValueError(f"{records[0].doc_id}: two records of one chunk")
     ordered = sorted(records, key=lambda record: (record.chunk_index, record.part))
-    return Merged({**_fields([record.values for record in ordered], contract.columns), **reduced}, ())
+    merging = _Merging({name: value for name, value in reduced.items() if value is not None})
+    values = merging.fields([Found(r.values, r.chunk_index, r.part) for r in ordered], contract.columns, "")
+    return Merged(values, tuple(merging.conflicts))
 
 
-def _fields(objects: Sequence[dict[str, JSON]], columns: tuple[Column, ...]) -> dict[str, JSON]:
-    return {column.name: _merge([found.get(column.name) for found in objects], column) for column in columns}
+class _Merging:
+    """One merge, and what has lost in it so far."""
+
+    def __init__(self, reduced: Mapping[str, JSON]) -> None:
+        self.conflicts: list[Conflict] = []
+        self._reduced = {child("", name): value for name, value in reduced.items()}
+
+    def fields(self, objects: Sequence[Found], columns: Sequence[Column], pointer: str) -> dict[str, JSON]:
+        """Merge objects property by property: those that have a column in its order, then the others as they come."""
+        named = {column.name: column for column in columns}
+        for name in [name for one in objects for name in _members(one)]:
+            named.setdefault(name, Column(name, Kind.JSON))
+        return {name: self._value(_pick(objects, name), column, child(pointer, name)) for name, column in named.items()}
+
+    def _value(self, found: Sequence[Found], column: Column, pointer: str) -> JSON:
+        present = [one for one in found if one.value is not None]
+        policy = policy_of(column)
+        entered = _ENTERED.get(policy, ())
+        inside = [one for one in present if isinstance(one.value, entered)]
+        if not inside:
+            return self._choose(present, column, pointer)
+        merged: JSON
+        if column.kind is Kind.STRUCT:
+            merged = self.fields(inside, column.children, pointer)
+        elif column.kind is Kind.MAP:
+            keys = dict.fromkeys(key for one in inside for key in _members(one))
+            merged = {key: self._value(_pick(inside, key), column.children[0], child(pointer, key)) for key in keys}
+        else:
+            merged = self._union(inside, column, pointer)
+        self._lose([one for one in present if not isinstance(one.value, entered)], merged, policy, column, pointer)
+        return merged
+
+    def _choose(self, present: Sequence[Found], column: Column, pointer: str) -> JSON:
+        """One value for all; a list is never null."""
+        telling = [one for one in present if not is_blank(one.value)] or present
+        if not telling:
+            return [] if column.kind is Kind.LIST else None
+        policy = policy_of(column)
+        kept = self._reduced[pointer] if pointer in self._reduced else choose(policy, telling, column)
+        if policy not in (Policy.SUM, Policy.CONCAT):
+            self._lose(telling, kept, policy, column, pointer)
+        return kept
+
+    def _union(self, found: Sequence[Found], column: Column, pointer: str) -> list[JSON]:
+        """Every item once, in the order in which they were first seen; of items with one key their fields merge."""
+        of_item = column.children[0]
+        groups: dict[str, list[Found]] = {}
+        for one in found:
+            for item in one.value if isinstance(one.value, list) else ():
+                identity = _key(item, column) or sameness(item, of_item)
+                groups.setdefault(identity, []).append(replace(one, value=item))
+        fields = [replace(f, merge=Policy.FIRST.value) if f.name in column.key else f for f in of_item.children]
+        return [
+            self.fields(group, fields, child(pointer, i)) if _key(group[0].value, column) else group[0].value
+            for i, group in enumerate(groups.values())
+        ]
+
+    def _lose(self, found: Sequence[Found], kept: JSON, policy: Policy, column: Column, pointer: str) -> None:
+        text = sameness(kept, column, loosely=True)
+        self.conflicts += [
+            Conflict(pointer, policy, kept, one.value, one.chunk_index, one.part)
+            for one in found
+            if sameness(one.value, column, loosely=True) != text
+        ]
 
 
-def _merge(values: Sequence[JSON], column: Column) -> JSON:
-    """Merge the values of one column, in document order; None is no value."""
-    present = [value for value in values if value is not None]
-    if column.kind is Kind.LIST:
-        return _union([item for value in present if isinstance(value, list) for item in value])
-    objects = [value for value in present if isinstance(value, dict)]
-    if column.kind is Kind.STRUCT:
-        return _fields(objects, column.children) if objects else None
-    if column.kind is Kind.MAP:
-        keys = dict.fromkeys(key for found in objects for key in found)
-        return (
-            {key: _merge([found.get(key) for found in objects], column.children[0]) for key in keys}
-            if objects
-            else None
-        )
-    telling = [value for value in present if not (isinstance(value, str) and not value.strip())]
-    return next(iter(telling or present), None)
+_ENTERED: Mapping[Policy, type] = {Policy.FIELDS: dict, Policy.UNION: list}
+"""What each of the policies that go into their values goes into."""
 
 
-def _union(items: Sequence[JSON]) -> list[JSON]:
-    """Drop repeated items; the first of equal ones stays."""
-    seen: dict[str, JSON] = {}
-    for item in items:
-        seen.setdefault(canonical_json(item), item)
-    return list(seen.values())
+def _members(one: Found) -> dict[str, JSON]:
+    return one.value if isinstance(one.value, dict) else {}
+
+
+def _pick(objects: Sequence[Found], name: str) -> list[Found]:
+    """What each object has under a name."""
+    return [replace(one, value=_members(one).get(name)) for one in objects]
+
+
+def _key(item: JSON, column: Column) -> str:
+    """What says which item it is; empty when its list has no key, or the item lacks a part of it."""
+    if not column.key or not isinstance(item, dict) or column.children[0].kind not in (Kind.STRUCT, Kind.JSON):
+        return ""
+    fields = {field.name: field for field in column.children[0].children}
+    parts = [item.get(name) for name in column.key]
+    if any(part is None or is_blank(part) for part in parts):
+        return ""
+    texts = [sameness(part, fields.get(name), loosely=True) for name, part in zip(column.key, parts, strict=True)]
+    return f"key {' '.join(texts)}"
