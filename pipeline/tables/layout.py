@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from pipeline.errors import JobError
+from pipeline.errors import JobError, SchemaError
 
 Line = dict[str, object]
-
+EXTRA = "What the row holds that has no exact place in its columns: JSON values by their pointer."
 
 SEGMENT = pa.struct(
     [
@@ -147,6 +147,7 @@ CONFLICTS = pa.schema(
 )
 
 LINEAGE = (
+    pa.field("_extra", pa.string(), metadata={"content": "json", "description": EXTRA}),
     pa.field("_doc_id", pa.string(), nullable=False),
     pa.field("_doc_key", pa.string(), nullable=False),
     pa.field("_uri", pa.string(), nullable=False),
@@ -187,12 +188,33 @@ def carried(names: Sequence[str]) -> list[pa.Field]:
     """The columns of a manifest, as they stand in the tables.
 
     Raises:
-        JobError: One of them would stand twice.
+        JobError: One of them would stand twice; letter case tells no columns apart, since most warehouses fold it.
     """
     fields = [pa.field(f"_{name}", pa.string()) for name in names]
-    taken = [field.name for field in LINEAGE]
+    taken = {field.name.lower() for field in LINEAGE}
     for field in fields:
-        if field.name in taken:
+        if field.name.lower() in taken:
             raise JobError(f"The manifest's column {field.name[1:]!r} would stand twice in the tables; rename it.")
-        taken.append(field.name)
+        taken.add(field.name.lower())
     return fields
+
+
+def check_names(task: str, names: Sequence[str], carried_names: Sequence[str]) -> None:
+    """See that no property of a task's schema takes the name of a column that we add to its table.
+
+    Args:
+        task: The task.
+        names: The properties that become columns.
+        carried_names: The manifest's columns; see `carried`.
+
+    Raises:
+        SchemaError: One does, to the letter or but for its case.
+    """
+    ours = {field.name.lower(): field.name for field in (*LINEAGE, *carried(carried_names))}
+    for name in names:
+        if name.lower() in ours:
+            message = (
+                f"Task {task!r}: its schema has the property {name!r}, and each table of rows has a column "
+                f"{ours[name.lower()]!r} that says where a row came from. Rename the property."
+            )
+            raise SchemaError(message)

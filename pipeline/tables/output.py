@@ -22,7 +22,17 @@ from pipeline.schema.arrow import build_arrow_schema, to_arrow
 from pipeline.schema.columns import Column
 from pipeline.schema.values import JSON
 from pipeline.tables.commit import RUNS, STAGING, commit, discard, recover, staging_folder
-from pipeline.tables.layout import CONFLICTS, DOCUMENTS, LINEAGE, REJECTS, RESPONSES, SOURCES, Line, carried
+from pipeline.tables.layout import (
+    CONFLICTS,
+    DOCUMENTS,
+    LINEAGE,
+    REJECTS,
+    RESPONSES,
+    SOURCES,
+    Line,
+    carried,
+    check_names,
+)
 from pipeline.tables.locks import LOCKS, HeldLane, Lane, Locks
 from pipeline.tables.staged import Convert, StagedTable, writing
 
@@ -51,6 +61,15 @@ class Tables:
     metadata: Mapping[str, str]
     engine: str
     fingerprint: str
+
+    def __post_init__(self) -> None:
+        """Each column of a table has its own name.
+
+        Raises:
+            JobError: Two would have the same; see `layout.carried` and `layout.check_names`.
+        """
+        for task, columns in self.columns.items():
+            check_names(task, [column.name for column in columns], self.carried_columns)
 
 
 class RunOutput:

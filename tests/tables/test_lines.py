@@ -1,16 +1,20 @@
 """Lines: each has exactly the columns of its table but those that are constant in a run, and can be read back."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from pipeline.answers.merge import Conflict
 from pipeline.engines.engine import FinishReason, Generation
 from pipeline.errors import Reject, RejectCode
 from pipeline.prompts.prompt import Chunk, Prompt
 from pipeline.readers.document import Document, Segment, SegmentKind, SegmentStatus
+from pipeline.schema.policies import Policy
 from pipeline.sources import Source
 from pipeline.tables.layout import (
+    CONFLICTS,
     DOCUMENTS,
     JOURNAL_ANSWERS,
     JOURNAL_DOCUMENTS,
@@ -26,6 +30,7 @@ from pipeline.tables.lines import (
     SettledSource,
     answer_line,
     answer_of,
+    conflict_line,
     document_line,
     document_of,
     read_document_line,
@@ -48,6 +53,7 @@ DOCUMENT = Document(
     ),
     (("title", "T"), ("title", "again")),
 )
+CONFLICT = Conflict("/parties/0/name", Policy.FIRST, "Acme", ["é", Decimal("1.50")], 2, "01")
 ANSWER = PaidAnswer("f" * 64, Generation("p1", "{}", FinishReason.STOP, 9, 3, 2, 0.5), "r0")
 LINES: dict[str, tuple[Line, pa.Schema, set[str]]] = {
     "source": (
@@ -66,6 +72,11 @@ LINES: dict[str, tuple[Line, pa.Schema, set[str]]] = {
             7,
         ),
         RESPONSES,
+        {"engine", "run_id"},
+    ),
+    "conflict": (
+        conflict_line(CONFLICT, "t", Chunk("d1", 2, 3, 4, 7, 5, 0, 1, [1], part="01"), DOCUMENT),
+        CONFLICTS,
         {"engine", "run_id"},
     ),
     "reject": (
@@ -92,6 +103,37 @@ def test_what_a_manifest_carries_goes_to_documents_and_records() -> None:
     assert record["_customer"] == LINES["document"][0]["_customer"] == "7"
     assert record["values"] == {"title": "T"}
     assert set(record) - {"values", "_customer"} < {field.name for field in LINEAGE}
+
+
+def test_a_conflict_keeps_its_page() -> None:
+    line = LINES["conflict"][0]
+    assert (line["pointer"], line["policy"], line["kept"]) == ("/parties/0/name", "first", '"Acme"')
+    assert (line["chunk_index"], line["part"], line["start"], line["end"]) == (2, "01", 4, 7)
+    assert (line["first_page"], line["last_page"], line["start_ms"], line["end_ms"]) == (1, 2, None, None)
+    first = conflict_line(CONFLICT, "t", Chunk("d1", 0, 3, 0, 7, 0, 0, 0, [1]), DOCUMENT)
+    assert (first["first_page"], first["last_page"]) == (1, 1)
+
+
+def test_a_conflict_of_a_recording_keeps_its_time() -> None:
+    cues = [(0, 3, 1000, 2000), (3, 5, None, None), (5, 9, 2500, None), (9, 12, 9000, 9500)]
+    segments = tuple(Segment(SegmentKind.CUE, a, b, start_ms=s, end_ms=e) for a, b, s, e in cues)
+    talk = Document("d1", "k", "in/a.vtt", "webvtt", "x" * 12, segments)
+    line = conflict_line(CONFLICT, "t", Chunk("d1", 0, 2, 3, 12, 3, 1, 3, [1]), talk)
+    assert (line["first_page"], line["last_page"], line["start_ms"], line["end_ms"]) == (None, None, 2500, 9500)
+
+
+def test_a_response_says_its_pages_and_what_is_of_no_chunk_has_no_index() -> None:
+    line = LINES["response"][0]
+    assert (line["chunk_index"], line["part"], line["first_page"], line["last_page"], line["n_items"]) == (
+        2,
+        "",
+        1,
+        2,
+        7,
+    )
+    prompt = Prompt("p1", "d1", -1, "t", [1], 9, "{}", part="reduce:0.1")
+    reduction = response_line(prompt, Chunk("d1", -1, 3, 0, 7, 0, 0, 1, []), DOCUMENT, ANSWER, "record")
+    assert (reduction["chunk_index"], reduction["part"], reduction["n_items"]) == (None, "reduce:0.1", None)
 
 
 @pytest.mark.parametrize("name", ["document", "journal document"])

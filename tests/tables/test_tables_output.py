@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 from killing import survives
 
-from pipeline.errors import JobError, OutputError, Reject, RejectCode, TryAgainError
+from pipeline.errors import JobError, OutputError, Reject, RejectCode, SchemaError, TryAgainError
 from pipeline.schema.columns import build_columns
 from pipeline.schema.normal import normalise
 from pipeline.sources import Source
@@ -45,9 +46,9 @@ def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", os.fstat)
 
 
-def tables() -> Tables:
+def tables(properties: dict[str, Any] = SCHEMA["properties"]) -> Tables:
     return Tables(
-        columns={"contract": build_columns(normalise({"type": "object", **SCHEMA}))},
+        columns={"contract": build_columns(normalise({"type": "object", "properties": properties}))},
         schemas={"contract": json.dumps(SCHEMA)},
         carried_columns=["customer"],
         lineage={"_model": "m", "_job_fingerprint": "f"},
@@ -277,9 +278,17 @@ def test_a_failed_recovery_lets_the_folder_go_and_keeps_what_was_left(tmp_path: 
 
 def test_a_carried_column_never_stands_in_for_lineage() -> None:
     assert [field.name for field in carried(["customer", "run"])] == ["_customer", "_run"]
-    for names in (["uri"], ["engine"], ["a", "a"]):
+    for names in (["uri"], ["engine"], ["a", "a"], ["a", "A"], ["Doc_ID"], ["extra"]):
         with pytest.raises(JobError, match="would stand twice"):
             carried(names)
+
+
+@pytest.mark.parametrize("name", ["_uri", "_Doc_ID", "_extra", "_customer", "_CUSTOMER"])
+def test_a_property_never_takes_the_name_of_a_column_of_ours(name: str) -> None:
+    taken = name.lower()
+    with pytest.raises(SchemaError, match=f"Task 'contract': its schema has the property '{name}'.*column '{taken}'"):
+        tables({**SCHEMA["properties"], name: {"type": "string"}})
+    tables({**SCHEMA["properties"], f"{name}_": {"type": "string"}, name.strip("_"): {"type": "string"}})
 
 
 @pytest.mark.parametrize("name", ["", "below", ".locks", ".staging", "runs"])
