@@ -1,13 +1,18 @@
-"""The Arrow form: columns in, an Arrow schema out; rows in, a record batch of exactly that schema out."""
+"""The Arrow form: columns in, an Arrow schema out; rows in, a record batch of exactly that schema out.
+
+What the columns cannot hold exactly comes beside the batch, for one more column of JSON text: see `values.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
 from pipeline.schema.columns import DECIMAL_DIGITS, Column, Kind
-from pipeline.schema.values import JSON, convert_row
+from pipeline.schema.json_text import JSON, write_json
+from pipeline.schema.values import convert_row
 
 _TYPES: dict[Kind, pa.DataType] = {
     Kind.STRING: pa.string(),
@@ -30,16 +35,32 @@ def build_arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     return pa.schema([_field(column) for column in columns])
 
 
-def to_arrow(rows: Sequence[Mapping[str, JSON]], columns: tuple[Column, ...]) -> pa.RecordBatch:
-    """Convert rows; the batch's schema is `build_arrow_schema(columns)` also for no rows or all nulls.
+@dataclass(frozen=True, slots=True)
+class ConvertedRows:
+    """Rows as a table holds them.
 
-    Raises:
-        ConversionError: a value does not fit its column. Answers that `validate` accepted always fit.
+    Attributes:
+        batch: Of the schema `build_arrow_schema(columns)`, also for no rows or all nulls.
+        extras: For each row what its columns cannot hold exactly: a JSON object {JSON pointer in the row: value}; None
+            for most rows. `restore_row` puts both together again.
     """
+
+    batch: pa.RecordBatch
+    extras: list[str | None]
+
+
+def convert_rows(rows: Sequence[Mapping[str, JSON]], columns: tuple[Column, ...]) -> ConvertedRows:
+    """Convert rows of any JSON values; never fails for what the values are."""
     schema = build_arrow_schema(columns)
     converted = [convert_row(row, columns) for row in rows]
-    arrays = [pa.array([row[field.name] for row in converted], type=field.type) for field in schema]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    arrays = [pa.array([row.values[field.name] for row in converted], type=field.type) for field in schema]
+    extras = [write_json(row.extra) if row.extra else None for row in converted]
+    return ConvertedRows(pa.RecordBatch.from_arrays(arrays, schema=schema), extras)
+
+
+def to_arrow(rows: Sequence[Mapping[str, JSON]], columns: tuple[Column, ...]) -> pa.RecordBatch:
+    """Give `convert_rows(...).batch` alone, where what has no exact place may be lost."""
+    return convert_rows(rows, columns).batch
 
 
 def _field(column: Column) -> pa.Field:
