@@ -1,54 +1,31 @@
 r"""The decoder form: what the grammar enforces while the model writes. The normal form in, JSON Schema text out.
 
 Everything in it ends: strings have a maxLength, lists and maps a maxItems or maxProperties, numbers a range and a
-number of decimals, objects no property but their own. The layout is that of `json.dumps`: no white space to loop in.
-A property that the schema does not require stays optional. A property that may be null stays so.
+number of decimals, objects no property but their own. A property that the schema does not require stays optional. A
+property that may be null stays so. `lark.py` makes the grammar of it, in the layout of `json.dumps`.
 
 How the length is shared. A token is at least one byte, so an answer of at most `max_tokens` bytes is always complete.
-A character can cost 6 bytes (`\u001f`), so the user's bounds and these defaults count 6 for each. All strings without
-a bound get the same one, the largest for which the longest possible answer still fits, between MIN_LENGTH and
-MAX_LENGTH; lists without a bound get the first of LIST_LENGTHS for which that succeeds. When nothing fits, the smallest
-defaults are used: a shorter bound would cut true values without anybody noticing, while an answer that the engine cuts
-is a reject, which everybody sees.
+`longest.py` counts the bytes of the longest text the grammar allows, for the user's bounds as for ours. All strings
+without a bound get the same one, and all lists and maps: the first step of STEPS that fits, and then the longest
+strings for which it still fits, up to MAX_LENGTH. When no step fits, the user's own bounds (or the names alone) are
+longer than max_tokens; then the shares are those of USUAL, and an answer may be cut.
 
-What llguidance 1.7 cannot do (measured): end the decimals of a negative number, and write a minus sign under
-`multipleOf`. So a number is a union of a non-negative branch, which ends, and a negative one, which may not.
+Annotations: `x-share: true` stands beside a maxLength, maxItems or maxProperties that is such a share, so whatever is
+exactly as long may have been cut by us. `x-key-length` is the most characters of a map's key.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
+from math import floor
 
-from pipeline.schema.grammar import enforceable_text
-from pipeline.schema.intersect import Schema, is_never, union
-from pipeline.schema.longest import FORMAT_LENGTHS, longest_answer_bytes, n_decimals
-
-MIN_LENGTH = 256
-"""Characters that an unbounded string gets at least."""
-MAX_LENGTH = 4096
-"""Characters that an unbounded string gets at most."""
-LIST_LENGTHS = (128, 64, 32)
-"""Items that an unbounded list or map may have: the first that fits, else the last."""
-KEY_LENGTH = 64
-"""Characters of a map's key."""
-MOST_ITEMS = 10_000
-"""Bounds of lists and maps beyond this are cut to it: the memory llguidance takes grows with them."""
-MOST_CHARACTERS = 1_000_000
-"""Bounds of strings beyond this are cut to it."""
-LARGEST = 10**15
-"""Numbers without a bound are at most this far from 0: every integer up to here is exact in a double."""
-LARGEST_BOUND = 10**18
-"""Bounds of the user beyond this are cut to it: llguidance builds no range over more digits."""
-N_DECIMALS = 6
-"""Decimals of a number whose schema has no multipleOf; more when its bounds have more."""
-MAX_DECIMALS = 10
-"""Decimals beyond which llguidance finds that multipleOf has too many digits."""
-ENDLESS_BYTES = 32
-"""What a part that need not end is counted as when the rest is shared out."""
-LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-"""llguidance's own top-level keyword `x-guidance`: exactly the layout of json.dumps."""
+from pipeline.schema.grammar import MOST_LEAST, enforceable_text, grammar_error, text_limits
+from pipeline.schema.intersect import NEVER, Schema, is_never, union
+from pipeline.schema.lark import FREE_KEY
+from pipeline.schema.longest import longest_bytes
+from pipeline.schema.moments import MOMENTS
+from pipeline.schema.number_text import n_decimals, read_grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,43 +41,116 @@ class Bounds:
     n_items: int
 
 
+MIN_LENGTH = 256
+"""Characters that an unbounded string gets where max_tokens allows."""
+MAX_LENGTH = 4096
+"""Characters that an unbounded string gets at most."""
+STEPS = (
+    Bounds(MIN_LENGTH, 128),
+    Bounds(MIN_LENGTH, 64),
+    Bounds(MIN_LENGTH, 32),
+    Bounds(128, 16),
+    Bounds(64, 8),
+    Bounds(32, 4),
+    Bounds(16, 2),
+    Bounds(1, 1),
+)
+"""Lists give way before strings do; below USUAL, both shrink together."""
+USUAL = STEPS[2]
+"""What a schema should have room for."""
+KEY_LENGTH = 64
+"""Characters of a map's key, at most."""
+MOST_ITEMS = 10_000
+"""Bounds of lists and maps beyond this are cut to it."""
+MOST_CHARACTERS = 100_000
+"""Bounds of strings beyond this are cut to it: llguidance makes a state of each character, 250,000 at most."""
+LARGEST = 10**15
+"""Numbers without a bound are at most this far from 0: every integer up to here is exact in a double."""
+LARGEST_BOUND = 10**19
+"""Bounds of the user beyond this are cut to it; no 64-bit integer is."""
+N_DECIMALS = 6
+"""Decimals of a number whose schema has no multipleOf; more when its bounds have more."""
+MAX_DECIMALS = 20
+"""Decimals that a number has at most."""
+FORMAT_LENGTHS = {"duration": 32, "ipv6": 45}
+"""Characters of formats that have a natural length which llguidance does not prove."""
+COUNT_PREFIX = "_n_"
+"""Begins the name of the property in which the model says how many items it sees."""
+COUNT_FACTOR = 4
+"""The model may count this many times the items that its list can have."""
+LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+"""Under `x-guidance`, for those who read the decoder form: exactly the layout of json.dumps."""
+
+
 def build_decoder_schema(normal: Schema, max_tokens: int) -> str:
     """Give the decoder form as JSON text, always the same for the same arguments.
 
     Args:
-        normal: The contract's normal form; its top level is an object.
+        normal: The contract's normal form, of any type.
         max_tokens: Most tokens of an answer; at least 1. Decides the bounds of what the user left unbounded.
     """
-    return _text(normal, share_length(normal, max_tokens))
+    bounded = build_bounded(normal, share_length(normal, max_tokens))
+    return json.dumps({**bounded, "x-guidance": LAYOUT}, ensure_ascii=False)
 
 
 def share_length(normal: Schema, max_tokens: int) -> Bounds:
     """Choose what unbounded strings and lists get, as the module's docstring says."""
-    for n_items in LIST_LENGTHS:
-        if _fits(normal, Bounds(MIN_LENGTH, n_items), max_tokens):
-            return _longest_fitting(normal, n_items, max_tokens)
-    return Bounds(MIN_LENGTH, LIST_LENGTHS[-1])
+    for step in STEPS:
+        if _fits(normal, step, max_tokens):
+            return _longest_fitting(normal, step, max_tokens)
+    return USUAL
 
 
-def _longest_fitting(normal: Schema, n_items: int, max_tokens: int) -> Bounds:
-    """Search the largest string bound that fits, knowing that MIN_LENGTH does."""
-    fitting, too_long = MIN_LENGTH, MAX_LENGTH + 1
+def tokens_needed(normal: Schema) -> int:
+    """Give the smallest max_tokens with which unbounded strings and lists get at least what USUAL gives them."""
+    return longest_bytes(build_bounded(normal, USUAL))
+
+
+def _longest_fitting(normal: Schema, step: Bounds, max_tokens: int) -> Bounds:
+    """Search the largest string bound that fits, knowing that the step's does."""
+    if _fits(normal, Bounds(MAX_LENGTH, step.n_items), max_tokens):
+        return Bounds(MAX_LENGTH, step.n_items)
+    fitting, too_long = step.length, MAX_LENGTH
     while too_long - fitting > 1:
         length = (fitting + too_long) // 2
-        if _fits(normal, Bounds(length, n_items), max_tokens):
+        if _fits(normal, Bounds(length, step.n_items), max_tokens):
             fitting = length
         else:
             too_long = length
-    return Bounds(fitting, n_items)
+    return Bounds(fitting, step.n_items)
 
 
 def _fits(normal: Schema, bounds: Bounds, max_tokens: int) -> bool:
-    longest = longest_answer_bytes(_text(normal, bounds), endless_bytes=ENDLESS_BYTES)
-    return longest is not None and longest <= max_tokens
+    return longest_bytes(build_bounded(normal, bounds)) <= max_tokens
 
 
-def _text(normal: Schema, bounds: Bounds) -> str:
-    return json.dumps({**_bounded(normal, bounds), "x-guidance": LAYOUT}, ensure_ascii=False)
+def build_bounded(normal: Schema, bounds: Bounds) -> Schema:
+    """Give the decoder form with certain shares, not yet as text; counts stand before the lists that want them."""
+    bounded = _bounded(normal, bounds)
+    counted = counted_lists(normal)
+    if not counted or is_never(bounded):
+        return bounded
+    properties: Schema = {}
+    for name, part in bounded["properties"].items():
+        if name in counted:
+            most = max(branch["maxItems"] for branch in part.get("anyOf", [part]) if "maxItems" in branch)
+            properties[COUNT_PREFIX + name] = {"type": "integer", "minimum": 0, "maximum": COUNT_FACTOR * most}
+        properties[name] = part
+    names = [name for name in properties if name in bounded["required"] or name not in bounded["properties"]]
+    return {**bounded, "properties": properties, "required": names}
+
+
+def counted_lists(normal: Schema) -> tuple[str, ...]:
+    """Give the top-level lists with `x-count-first: true`, of which the model first says how many items it sees."""
+    return tuple(
+        name
+        for name, part in normal.get("properties", {}).items()
+        if part.get("x-count-first") is True and any(_is_list(branch) for branch in part.get("anyOf", [part]))
+    )
+
+
+def _is_list(node: Schema) -> bool:
+    return node.get("type") == "array" and "prefixItems" not in node and not is_never(node.get("items", {}))
 
 
 def _bounded(node: Schema, bounds: Bounds) -> Schema:
@@ -125,45 +175,63 @@ def _bounded(node: Schema, bounds: Bounds) -> Schema:
 
 def _string(node: Schema, bounds: Bounds) -> Schema:
     kept = enforceable_text(node)
-    default = FORMAT_LENGTHS.get(kept.get("format", ""), max(bounds.length, node.get("minLength", 0)))
-    lengths = {"minLength": node["minLength"]} if "minLength" in node else {}
-    return {"type": "string", **lengths, "maxLength": min(node.get("maxLength", default), MOST_CHARACTERS), **kept}
+    least, share = node.get("minLength", 0), bounds.length
+    lengths = {"minLength": least} if least else {}
+    ends = [node["maxLength"]] if "maxLength" in node else []
+    if "pattern" not in kept and kept.get("format") in MOMENTS:
+        ends.append(max(MOMENTS[kept["format"]].lengths))
+    elif kept:
+        limits = text_limits(kept)
+        if limits.least > MOST_LEAST:
+            kept = {}
+        else:
+            share = max(share, limits.least)
+            ends += [length for length in (limits.most, FORMAT_LENGTHS.get(kept.get("format", ""))) if length]
+    share = max(share, least)
+    most = min([*ends, MOST_CHARACTERS]) if ends else min(share, MOST_CHARACTERS)
+    mark = {} if ends and min(ends) <= MOST_CHARACTERS else {"x-share": True}
+    if kept and least:  # together with a length it can be too much for llguidance
+        kept = enforceable_text({**kept, **lengths, "maxLength": most})
+    return {"type": "string", **lengths, "maxLength": most, **kept, **mark}
 
 
 def _number(node: Schema) -> Schema:
-    """Split at 0: the non-negative branch has a range and a step and so an end; the negative one cannot have a step."""
+    """Give a range and a step; a step that no grammar can say becomes the decimals it has."""
     low, low_open = _edge(node, "minimum", -LARGEST)
     high, high_open = _edge(node, "maximum", LARGEST)
-    if node["type"] == "integer" and "multipleOf" not in node:
-        lower = {"exclusiveMinimum" if low_open else "minimum": low}
-        return {"type": "integer", **lower, "exclusiveMaximum" if high_open else "maximum": high}
-    branches: list[Schema] = []
-    if high > 0 or (high == 0 and not high_open):
-        lower = {"exclusiveMinimum" if low_open else "minimum": low} if low >= 0 else {"minimum": 0}
-        upper = {"exclusiveMaximum" if high_open else "maximum": high}
-        decimals = min(MAX_DECIMALS, max(N_DECIMALS, n_decimals(low), n_decimals(high)))
-        default = {"multipleOf": float(f"1e-{decimals}")} if node["type"] == "number" else {}
-        step = {"multipleOf": node["multipleOf"]} if "multipleOf" in node else default
-        branches.append({"type": node["type"], **lower, **upper, **step})
-    if low < 0:
-        lower = {"exclusiveMinimum" if low_open else "minimum": low}
-        upper = {"exclusiveMaximum": 0} if high >= 0 else {"exclusiveMaximum" if high_open else "maximum": high}
-        whole = node["type"] == "integer" or ("multipleOf" in node and n_decimals(node["multipleOf"]) == 0)
-        branches.append({"type": "integer" if whole else "number", **lower, **upper})
-    return union(branches)
+    if low > high and "maximum" not in node and "exclusiveMaximum" not in node:
+        high = 10 * abs(low)
+    if low > high and "minimum" not in node and "exclusiveMinimum" not in node:
+        low = -10 * abs(high)
+    ends = {
+        "exclusiveMinimum" if low_open else "minimum": low,
+        "exclusiveMaximum" if high_open else "maximum": high,
+    }
+    base = {"type": node["type"], **ends}
+    if "multipleOf" in node:
+        exact = {**base, "multipleOf": node["multipleOf"]}
+        if read_grid(exact).is_empty:
+            return dict(NEVER)
+        if n_decimals(node["multipleOf"]) <= MAX_DECIMALS and not grammar_error(json.dumps(exact)):
+            return exact
+    decimals = [n_decimals(edge) for edge in (low, high)] + [n_decimals(node.get("multipleOf", 1))]
+    step = {"multipleOf": float(f"1e-{min(MAX_DECIMALS, max(N_DECIMALS, *decimals))}")}
+    bounded = base if node["type"] == "integer" else {**base, **step}
+    return dict(NEVER) if read_grid(bounded).is_empty else bounded
 
 
 def _edge(node: Schema, keyword: str, default: float) -> tuple[float, bool]:
     """Give one end of a range and whether it is exclusive; the tighter of the two keywords, the default for neither."""
     exclusive = "exclusive" + keyword.capitalize()
-    tighter = max if keyword == "minimum" else min
-    found = [node[key] for key in (keyword, exclusive) if key in node]
+    sign = 1 if keyword == "minimum" else -1
+    found = [(sign * node[key], key == exclusive) for key in (keyword, exclusive) if key in node]
     if not found:
         return default, False
-    edge = tighter(found)
-    limited = max(-LARGEST_BOUND, min(LARGEST_BOUND, edge))
-    whole = int(limited) if limited == math.floor(limited) else limited
-    return whole, limited == edge and node.get(exclusive) == edge
+    edge, is_open = max(found)
+    edge, beyond = sign * edge, edge < -LARGEST_BOUND
+    if beyond:
+        return -sign * LARGEST_BOUND, False
+    return int(edge) if edge == floor(edge) else edge, is_open
 
 
 def _array(node: Schema, bounds: Bounds) -> Schema:
@@ -171,38 +239,61 @@ def _array(node: Schema, bounds: Bounds) -> Schema:
         first = [_bounded(part, bounds) for part in node["prefixItems"]]
         least = min(node.get("minItems", 0), len(first))
         return {"type": "array", "prefixItems": first, "items": False, "minItems": least, "maxItems": len(first)}
-    item = node.get("items", {})
-    most = 0 if is_never(item) else node.get("maxItems", max(bounds.n_items, node.get("minItems", 0)))
-    most = min(most, MOST_ITEMS)
-    least = {"minItems": node["minItems"]} if "minItems" in node else {}
-    return {"type": "array", "items": _bounded(item, bounds), **least, "maxItems": most} if most else _empty(node)
+    item, least = _bounded(node.get("items", {}), bounds), node.get("minItems", 0)
+    if is_never(item) or node.get("maxItems") == 0:
+        return {"enum": []} if least else {"enum": [[]]}
+    sizes = {"minItems": least} if least else {}
+    return {"type": "array", "items": item, **sizes, **_most(node, "Items", bounds)}
 
 
-def _empty(node: Schema) -> Schema:
-    return {"enum": []} if node.get("minItems", 0) else {"enum": [[]]}
+def _most(node: Schema, what: str, bounds: Bounds) -> Schema:
+    """The bound of a list ("Items") or map ("Properties"), marked when it is not the user's."""
+    own = node.get(f"max{what}", MOST_ITEMS + 1)
+    if own <= MOST_ITEMS:
+        return {f"max{what}": own}
+    share = MOST_ITEMS if f"max{what}" in node else min(MOST_ITEMS, max(bounds.n_items, node.get(f"min{what}", 0)))
+    return {f"max{what}": share, "x-share": True}
 
 
 def _object(node: Schema, bounds: Bounds) -> Schema:
     if "properties" not in node:
         return _map(node, bounds)
     properties = {name: _bounded(part, bounds) for name, part in node["properties"].items()}
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": [name for name in properties if name in node.get("required", ())],
-        "additionalProperties": False,
-    }
+    required = [name for name in properties if name in node.get("required", ())]
+    if any(is_never(properties[name]) for name in required):
+        return dict(NEVER)
+    kept = {name: part for name, part in properties.items() if not is_never(part)}
+    return {"type": "object", "properties": kept, "required": required, "additionalProperties": False}
 
 
 def _map(node: Schema, bounds: Bounds) -> Schema:
     extra = node.get("additionalProperties", {})
-    patterns = node.get("patternProperties") or ({} if is_never(extra) else {f"^.{{1,{KEY_LENGTH}}}$": extra})
-    most = min(node.get("maxProperties", max(bounds.n_items, node.get("minProperties", 0))), MOST_ITEMS)
-    if not most or not patterns:
-        return {"enum": []} if node.get("minProperties", 0) else {"enum": [{}]}
-    inner = {key: _bounded(part, bounds) if part else _scalar(bounds) for key, part in patterns.items()}
-    sizes = {key: node[key] for key in ("minProperties",) if key in node}
-    return {"type": "object", "patternProperties": inner, "additionalProperties": False, **sizes, "maxProperties": most}
+    length = min(KEY_LENGTH, bounds.length)
+    patterns = node.get("patternProperties") or ({} if is_never(extra) else {FREE_KEY % length: extra})
+    known = {key: text_limits({"pattern": key}).least for key in node.get("patternProperties", ()) if _is_known(key)}
+    length = max([length, *known.values()])
+    inner: Schema = {}
+    for key, part in patterns.items():
+        bounded = _bounded(part, bounds) if part else _scalar(bounds)
+        if not is_never(bounded):
+            inner[key if key in known else FREE_KEY % length] = bounded
+    least = node.get("minProperties", 0)
+    if node.get("maxProperties") == 0 or not inner:
+        return {"enum": []} if least else {"enum": [{}]}
+    return {
+        "type": "object",
+        "patternProperties": inner,
+        "additionalProperties": False,
+        **({"minProperties": least} if least else {}),
+        **_most(node, "Properties", bounds),
+        "x-key-length": length,
+    }
+
+
+def _is_known(pattern: str) -> bool:
+    """Whether the grammar can hold the keys of a map to a pattern; else they are free, and the validator judges."""
+    text = {"pattern": pattern}
+    return enforceable_text(text) == text and text_limits(text).least <= MOST_LEAST
 
 
 def _anything(bounds: Bounds) -> Schema:

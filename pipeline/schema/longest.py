@@ -3,103 +3,95 @@
 from __future__ import annotations
 
 import json
-import math
-from decimal import Decimal
 
-from pipeline.schema.intersect import Schema
+from pipeline.schema.grammar import text_limits
+from pipeline.schema.intersect import Schema, is_never
+from pipeline.schema.lark import FREE_KEY
+from pipeline.schema.moments import MOMENTS
+from pipeline.schema.number_text import read_grid
 
-BYTES_PER_CHARACTER = 6
-"""The most a character of a JSON string costs: a control character is written \\u001f, an emoji as 4 bytes."""
-FORMAT_LENGTHS = {
-    "date": 10,
-    "date-time": len("2024-01-01T10:00:00.123456+05:30"),
-    "time": len("10:00:00.123456+05:30"),
-    "duration": 32,
-    "ipv4": 15,
-    "ipv6": 45,
-    "uuid": 36,
-}
-"""Characters of the formats that have a natural length; all of them are ASCII, one byte each."""
+BYTES_PER_CHARACTER = 4
+"""The most a character of a free string costs: itself in UTF-8, or an escape of 2 bytes. See `lark`."""
 
 
-def longest_answer_bytes(decoder_schema: str, endless_bytes: float = math.inf) -> int | None:
-    """Give the bytes (UTF-8) of the longest answer that a decoder form allows; None when an answer need not end.
+def longest_answer_bytes(decoder_schema: str) -> int:
+    """Give the bytes (UTF-8) of the longest answer that a decoder form allows.
 
     Since a token is at least one byte, an answer is complete whenever this is at most `max_tokens`.
 
     Args:
         decoder_schema: JSON text made by `build_decoder_schema`.
-        endless_bytes: What to count for a part that need not end (a negative decimal, a map's key with a pattern).
     """
-    longest = _Longest(endless_bytes).of(json.loads(decoder_schema))
-    return None if math.isinf(longest) else int(longest)
+    return longest_bytes(json.loads(decoder_schema))
 
 
-def n_decimals(step: float) -> int:
-    """Give how many decimals a multiple of `step` can have."""
-    exponent = Decimal(repr(step)).normalize().as_tuple().exponent
-    return max(0, -int(exponent))
+def longest_bytes(node: Schema) -> int:
+    """Give the bytes of the longest text of one node; 0 when it has none."""
+    if "anyOf" in node:
+        return max(map(longest_bytes, node["anyOf"]))
+    if "enum" in node:
+        return max(map(written_bytes, node["enum"]), default=0)
+    match node["type"]:
+        case "string":
+            return 2 + _bytes_per_character(node) * int(node["maxLength"])
+        case "array":
+            return _array(node)
+        case "object":
+            return _map(node) if "patternProperties" in node else _object(node)
+        case "integer" | "number":
+            return read_grid(node).longest
+        case "null":
+            return len("null")
+        case _:
+            return len("false")
 
 
-class _Longest:
-    """Adds up a decoder form, with one cost for every part that has no end."""
-
-    def __init__(self, endless_bytes: float) -> None:
-        self._endless = endless_bytes
-
-    def of(self, node: Schema) -> float:
-        if "anyOf" in node:
-            return max(map(self.of, node["anyOf"]))
-        if "enum" in node:
-            return max((_written(value) for value in node["enum"]), default=0)
-        match node["type"]:
-            case "string":
-                cost = 1 if node.get("format") in FORMAT_LENGTHS else BYTES_PER_CHARACTER
-                return 2 + cost * float(node["maxLength"])
-            case "array":
-                return self._array(node)
-            case "object":
-                return self._object(node)
-            case "integer" | "number":
-                return self._number(node)
-            case "null":
-                return len("null")
-            case _:
-                return len("false")
-
-    def _number(self, node: Schema) -> float:
-        low: float = node["minimum"] if "minimum" in node else node["exclusiveMinimum"]
-        high: float = node["maximum"] if "maximum" in node else node["exclusiveMaximum"]
-        digits = max(len(str(math.ceil(abs(edge)))) for edge in (low, high)) + (low < 0)
-        if node["type"] == "integer":
-            return max(digits, len("-0"))
-        if "multipleOf" not in node:
-            return self._endless
-        return float(digits + 1 + n_decimals(node["multipleOf"]))
-
-    def _array(self, node: Schema) -> float:
-        first = [self.of(part) for part in node.get("prefixItems", ())]
-        if first:
-            return 2 + sum(first) + 2 * (len(first) - 1)
-        most: int = node["maxItems"]
-        return 2 + most * self.of(node["items"]) + 2 * (most - 1)
-
-    def _object(self, node: Schema) -> float:
-        if "patternProperties" in node:
-            return self._map(node)
-        members = [_written(name) + 2 + self.of(part) for name, part in node["properties"].items()]
-        return 2 + sum(members) + 2 * max(0, len(members) - 1)
-
-    def _map(self, node: Schema) -> float:
-        """A key's own pattern has no measured end, unless it is the decoder form's `^.{1,n}$`."""
-        entries = []
-        for pattern, part in node["patternProperties"].items():
-            length = pattern.removeprefix("^.{1,").removesuffix("}$")
-            key = 2 + BYTES_PER_CHARACTER * float(length) if length.isdecimal() else self._endless
-            entries.append(key + 2 + self.of(part))
-        most: int = node["maxProperties"]
-        return 2.0 + most * max(entries) + 2 * (most - 1)
-
-
-def _written(value: object) -> int:
+def written_bytes(value: object) -> int:
+    """Give the bytes of a value as the grammar writes it."""
     return len(json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass"))
+
+
+def key_bytes(pattern: str, most: int) -> int:
+    """Give the bytes of the longest key of a map that a pattern allows, with its quotes.
+
+    Args:
+        pattern: One of `patternProperties`.
+        most: The map's `x-key-length`, in characters.
+    """
+    if pattern == FREE_KEY % most:
+        return 2 + BYTES_PER_CHARACTER * most
+    limits = text_limits({"pattern": pattern})
+    return 2 + limits.bytes_per_character * min(most, most if limits.most is None else limits.most)
+
+
+def _bytes_per_character(node: Schema) -> int:
+    kept: Schema = {key: node[key] for key in ("pattern", "format") if key in node}
+    if "pattern" not in kept and kept.get("format") in MOMENTS:
+        return 1
+    return text_limits(kept).bytes_per_character
+
+
+def _array(node: Schema) -> int:
+    if "prefixItems" not in node:
+        return _listed(longest_bytes(node["items"]), node["maxItems"])
+    sizes = [longest_bytes(part) for part in node["prefixItems"]]
+    return 2 + sum(sizes) + 2 * max(0, len(sizes) - 1)
+
+
+def _object(node: Schema) -> int:
+    members = [
+        written_bytes(name) + 2 + longest_bytes(part) for name, part in node["properties"].items() if not is_never(part)
+    ]
+    return 2 + sum(members) + 2 * max(0, len(members) - 1)
+
+
+def _map(node: Schema) -> int:
+    length = node["x-key-length"]
+    entries = [
+        key_bytes(pattern, length) + 2 + longest_bytes(part) for pattern, part in node["patternProperties"].items()
+    ]
+    return _listed(max(entries), node["maxProperties"])
+
+
+def _listed(item_bytes: int, most: int) -> int:
+    return 2 + most * item_bytes + 2 * max(0, most - 1)
