@@ -13,7 +13,8 @@ from enum import StrEnum
 from jsonschema import Draft202012Validator
 
 from pipeline.schema.columns import Column, Kind, build_columns
-from pipeline.schema.decoder import N_DECIMALS, share_length
+from pipeline.schema.bounded import N_DECIMALS
+from pipeline.schema.decoder import share_length
 from pipeline.schema.grammar import FORMATS, enforceable_text
 from pipeline.schema.intersect import Schema
 from pipeline.schema.normal import KEYWORDS
