@@ -2,7 +2,7 @@
 
 | schema | column |
 |---|---|
-| string | string |
+| string, also with a format or pattern that is not below | string |
 | string, format date / date-time / time | date32 / timestamp[us, UTC] / time64[us] |
 | string with an enum of two or more | dictionary<int32, string> |
 | integer | int64 |
@@ -10,12 +10,25 @@
 | number, multipleOf 0.1, 0.01, ... | decimal128(38, 1), decimal128(38, 2), ... |
 | boolean | bool |
 | array | list |
-| object with properties | struct |
-| object with one schema for all its values | map<string, ...> |
-| anything else (free-form, unions of unlike types, tuples) | string holding JSON |
+| object with properties | struct of them |
+| object without, with one schema for all its values | map<string, ...> |
+| union of a type and null | the type |
+| union of types that join (below) | the joined type |
+| anything else: any value, unlike types, tuples, recursion, what is nested deeper than MAX_LEVELS | string of JSON |
+
+| joins | to |
+|---|---|
+| strings of several formats or enums | string |
+| integer, decimals of several scales | decimal of the largest scale |
+| integer or decimal, number | float64 |
+| lists, maps | list, map of the joined items |
+| objects with the same properties | struct of the joined properties; one that does not join holds JSON |
+
+A schema whose top level is a union of objects has the properties of all of them as columns.
 
 Every column can hold null: a document whose chunks do not give a value has none, whatever the schema requires of an
-answer.
+answer. Values that a column cannot hold exactly (a property that no column is for, an integer beyond 64 bits) are kept
+beside it: see `values.py`.
 """
 
 from __future__ import annotations
@@ -28,6 +41,8 @@ from pipeline.schema.intersect import Schema, is_never
 
 DECIMAL_DIGITS = 38
 """Digits of a decimal128."""
+MAX_LEVELS = 16
+"""Most lists, maps and structs inside each other; DuckDB's reader takes twice as long for each further list."""
 
 
 class Kind(StrEnum):
@@ -88,9 +103,33 @@ class Column:
                 return kind.value
 
 
+def has_columns(normal: Schema) -> bool:
+    """True when each property of an answer is a column: an object with properties, or a union of such objects."""
+    branches = normal.get("anyOf", [normal])
+    return all(branch.get("type") == "object" and branch.get("properties") for branch in branches)
+
+
 def build_columns(normal: Schema) -> tuple[Column, ...]:
-    """Give a column for each property of the top level of a normal form, in the schema's order."""
-    return tuple(_column(name, node) for name, node in normal["properties"].items())
+    """Give a column for each property of the top level of a normal form, in the schema's order.
+
+    Args:
+        normal: One of which `has_columns` is true. Of a union, the properties of all branches in the order in which
+            they first come.
+    """
+    found: dict[str, Column] = {}
+    for branch in normal.get("anyOf", [normal]):
+        for column in _fields(branch, MAX_LEVELS):
+            known = found.get(column.name)
+            found[column.name] = column if known is None else _join_or_json(known, column)
+    return tuple(found.values())
+
+
+def clashing_names(columns: tuple[Column, ...]) -> list[tuple[str, ...]]:
+    """Give the names, two or more at a time, that warehouses which ignore case cannot tell apart; top level only."""
+    by_name: dict[str, list[str]] = {}
+    for column in columns:
+        by_name.setdefault(column.name.casefold(), []).append(column.name)
+    return [tuple(names) for names in by_name.values() if len(names) > 1]
 
 
 def describe_columns(columns: tuple[Column, ...]) -> list[tuple[str, str]]:
@@ -98,34 +137,43 @@ def describe_columns(columns: tuple[Column, ...]) -> list[tuple[str, str]]:
     return [(column.name, column.type_text) for column in columns]
 
 
-def _column(name: str, node: Schema) -> Column:
-    column = _typed(name, node)
+def _fields(node: Schema, levels: int) -> tuple[Column, ...]:
+    return tuple(_column(name, part, levels) for name, part in node["properties"].items())
+
+
+def _column(name: str, node: Schema, levels: int) -> Column:
+    """Give the column of a node that may hold `levels` lists, maps and structs inside each other."""
+    column = _typed(name, node, levels)
     return replace(
         column,
-        description=str(node.get("description", "")),
-        merge=str(node.get("x-merge", "")),
-        key=tuple(node.get("x-key", ())),
+        description=str(node.get("description", "")) or column.description,
+        merge=str(node.get("x-merge", "")) or column.merge,
+        key=tuple(node.get("x-key", ())) or column.key,
     )
 
 
-def _typed(name: str, node: Schema) -> Column:
-    if "anyOf" in node:
-        return _union(name, node["anyOf"])
+def _typed(name: str, node: Schema, levels: int) -> Column:
+    if "anyOf" in node and not _is_recursive(node):
+        return _union(name, node["anyOf"], levels)
     if "enum" in node:
         return _enum(name, node["enum"])
-    match node.get("type"):
+    match node.get("type") if not _is_recursive(node) else None:
         case "string":
             return Column(name, _STRING_FORMATS.get(node.get("format", ""), Kind.STRING))
         case "number" if scale := decimal_scale(node.get("multipleOf")):
             return Column(name, Kind.DECIMAL, scale=scale)
         case "integer" | "number" | "boolean" as simple:
             return Column(name, _SIMPLE[simple])
-        case "array" if "prefixItems" not in node:
-            return Column(name, Kind.LIST, children=(_column("item", node.get("items", {})),))
-        case "object":
-            return _object(name, node)
+        case "array" if levels and "prefixItems" not in node:
+            return Column(name, Kind.LIST, children=(_column("item", node.get("items", {}), levels - 1),))
+        case "object" if levels:
+            return _object(name, node, levels - 1)
         case _:
             return Column(name, Kind.JSON)
+
+
+def _is_recursive(node: Schema) -> bool:
+    return node.get("x-recursive") is True
 
 
 _SIMPLE = {"integer": Kind.INTEGER, "number": Kind.FLOAT, "boolean": Kind.BOOLEAN}
@@ -151,37 +199,65 @@ def _enum(name: str, values: list[object]) -> Column:
     return Column(name, Kind.JSON)
 
 
-def _object(name: str, node: Schema) -> Column:
+def _object(name: str, node: Schema, levels: int) -> Column:
     if node.get("properties"):
-        return Column(name, Kind.STRUCT, children=build_columns(node))
+        return Column(name, Kind.STRUCT, children=_fields(node, levels))
     values = [*node.get("patternProperties", {}).values(), node.get("additionalProperties", {})]
     values = [value for value in values if not is_never(value)]
     described = [value for value in values if value]
     return (
-        Column(name, Kind.MAP, children=(_column("value", described[0]),))
+        Column(name, Kind.MAP, children=(_column("value", described[0], levels),))
         if len(described) == 1
         else Column(name, Kind.JSON)
     )
 
 
-def _union(name: str, branches: list[Schema]) -> Column:
-    """Give the one column all branches share, null aside; JSON when they differ."""
-    found: list[Column] = []
+def _union(name: str, branches: list[Schema], levels: int) -> Column:
+    """Give the one column that all branches join to, null aside; JSON when they do not."""
+    found: Column | None = None
     for branch in branches:
         if branch.get("type") == "null" or branch.get("enum") == [None]:
             continue
-        column = _typed(name, branch)
-        if column not in found:
-            found.append(column)
-    if len(found) == 1:
-        return found[0]
-    for kind, allowed in _WIDER:
-        if found and {column.kind for column in found} <= allowed:
-            return Column(name, kind)
-    return Column(name, Kind.JSON)
+        column = _column(name, branch, levels)
+        found = column if found is None else _join(found, column)
+        if found is None:
+            break
+    return found or Column(name, Kind.JSON)
 
 
-_WIDER = (
-    (Kind.STRING, {Kind.ENUM, Kind.STRING}),
-    (Kind.FLOAT, {Kind.INTEGER, Kind.FLOAT}),
-)
+_STRINGS = frozenset({Kind.STRING, Kind.ENUM, Kind.DATE, Kind.TIMESTAMP, Kind.TIME})
+_EXACT_NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL})
+_NUMBERS = _EXACT_NUMBERS | {Kind.FLOAT}
+
+
+def _join(a: Column, b: Column) -> Column | None:
+    """Give the column that holds the values of both, with the words of the first; None when only JSON does."""
+    noted = replace(a, description=a.description or b.description, merge=a.merge or b.merge, key=a.key or b.key)
+    kinds = {a.kind, b.kind}
+    if kinds <= _EXACT_NUMBERS and Kind.DECIMAL in kinds:
+        return replace(noted, kind=Kind.DECIMAL, scale=max(a.scale, b.scale))
+    if kinds <= _NUMBERS and Kind.FLOAT in kinds:
+        return replace(noted, kind=Kind.FLOAT, scale=0)
+    if kinds <= _STRINGS and len(kinds) > 1:
+        return replace(noted, kind=Kind.STRING)
+    if a.kind is not b.kind or a.kind is Kind.JSON:
+        return None
+    if a.kind in (Kind.LIST, Kind.MAP):
+        return replace(noted, children=(_join_or_json(a.children[0], b.children[0]),))
+    if a.kind is Kind.STRUCT:
+        return _join_structs(noted, b)
+    return noted
+
+
+def _join_structs(a: Column, b: Column) -> Column | None:
+    """Join the fields of two structs, which must have the same."""
+    others = {field.name: field for field in b.children}
+    if others.keys() != {field.name for field in a.children}:
+        return None
+    return replace(a, children=tuple(_join_or_json(field, others[field.name]) for field in a.children))
+
+
+def _join_or_json(a: Column, b: Column) -> Column:
+    return _join(a, b) or Column(
+        a.name, Kind.JSON, a.description or b.description, merge=a.merge or b.merge, key=a.key or b.key
+    )
