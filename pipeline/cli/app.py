@@ -12,6 +12,7 @@ import typer
 
 from pipeline import __version__
 from pipeline.cli.check import check
+from pipeline.cli.merge import merge
 from pipeline.cli.run import run
 from pipeline.cli.show import show
 from pipeline.cli.signals import InterruptError, StopNowError, ignore_signals, interrupt_on_signals
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(check)
 app.command()(show)
+app.command()(merge)
 
 
 def _print_version(asked: bool) -> None:

@@ -54,11 +54,11 @@ def run(
         watcher.say(f"Preparing job {settings.name} and model {settings.model.path} ...")
         report, path = run_job(build_plan(settings, options), options, watcher, stop)
         ignore_signals()
-    _tell(report, path, settings.output_folder, as_json)
+    tell(report, path, settings.output_folder, as_json)
     raise typer.Exit(cast("int", report["exit_code"]))
 
 
-def _tell(report: dict[str, object], path: Path, output: Path, as_json: bool) -> None:
+def tell(report: dict[str, object], path: Path, output: Path, as_json: bool) -> None:
     """The report for a machine, or its summary for a person; failed gates on standard error."""
     if as_json:
         print(json.dumps({**report, "report": str(path)}, ensure_ascii=False))

@@ -34,7 +34,7 @@ def show(output: OutputArgument, run: RunOption = None, rows: RowsOption = 10, a
 
     runs = list_runs(output)
     shown_run = _choose_run(output, runs, run)
-    report = _load_report(output, shown_run)
+    report = load_report(output, shown_run)
     views = load_current(output, runs) if run is None else load_run(output, shown_run)
     first = {name: _first_rows(view, rows) for name, view in views.items()}
     if as_json:
@@ -61,7 +61,12 @@ def _choose_run(output: Path, runs: list[str], wanted: str | None) -> str:
     return wanted or runs[-1]
 
 
-def _load_report(output: Path, run_id: str) -> dict[str, Any]:
+def load_report(output: Path, run_id: str) -> dict[str, Any]:
+    """The report of a committed run.
+
+    Raises:
+        JobError: It cannot be read.
+    """
     path = output / "runs" / f"{run_id}.json"
     try:
         report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
