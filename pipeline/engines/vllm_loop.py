@@ -24,8 +24,9 @@ from pipeline.engines.engine import FinishReason, Generation
 from pipeline.engines.settings import EngineSettings
 from pipeline.engines.vllm_options import build_arguments, set_cpu_environment, set_environment
 from pipeline.engines.vllm_prompt import choose_sampling, explain_misfit, find_cache_tokens
-from pipeline.errors import EngineError, PipelineError
+from pipeline.errors import EngineError, PipelineError, SchemaError
 from pipeline.prompts.prompt import Prompt
+from pipeline.schema.lark import build_grammar
 
 _Untyped: TypeAlias = Any  # what vLLM gives
 _FINISHED = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
@@ -210,7 +211,8 @@ class VllmLoop:
         from vllm.exceptions import VLLMValidationError
         from vllm.v1.engine.exceptions import EngineGenerateError
 
-        refusals = (VLLMValidationError, ValueError)  # the one became no kind of the other in vLLM 0.32
+        # The first became no kind of the second in vLLM 0.32; the third: no grammar can be made for the prompt.
+        refusals = (VLLMValidationError, ValueError, SchemaError)
         started = time.monotonic()
         if error := explain_misfit(prompt, self._settings.context_window, self._cache_tokens):
             return Generation(prompt.prompt_id, "", FinishReason.REFUSED, error=error)
@@ -240,7 +242,7 @@ class VllmLoop:
             seed=seed if self._takes_seeds else None,
             max_tokens=prompt.max_tokens,
             output_kind=RequestOutputKind.FINAL_ONLY,
-            structured_outputs=StructuredOutputsParams(json=prompt.decoder_schema),
+            structured_outputs=StructuredOutputsParams(grammar=build_grammar(prompt.decoder_schema)),
         )
         (rendered,) = self._llm.renderer.render_cmpl([{"prompt_token_ids": prompt.token_ids}])
         output = None

@@ -48,7 +48,7 @@ def test_a_key_changes_with_all_that_determines_an_answer(settings: EngineSettin
         dataclasses.replace(sampled, seed=1),
         dataclasses.replace(settings, model_identity="other"),
         dataclasses.replace(settings, options={"quantization": "fp8"}),
-        dataclasses.replace(settings, options={"structured_outputs_config": {"backend": "xgrammar"}}),
+        dataclasses.replace(settings, options={"structured_outputs_config": {"disable_fallback": True}}),
     ]
     assert len({answer_fingerprint(variant, "vllm") for variant in variants}) == len(variants)
 
@@ -74,7 +74,7 @@ def test_the_prompts_name_and_place_are_not_in_its_key() -> None:
 def test_cpu_defaults_give_way_to_the_job(settings: EngineSettings) -> None:
     plain = build_arguments(settings, KNOWN, on_cpu=True)
     assert (plain["enforce_eager"], plain["max_model_len"]) == (True, 8192)
-    assert plain["structured_outputs_config"] == {"backend": "guidance", "disable_any_whitespace": True}
+    assert plain["structured_outputs_config"] == {"backend": "guidance"}
     assert plain["kv_cache_memory_bytes"] == 8 * 8192 * 2 * 4 * 30 * 3 * 64
     chosen = dataclasses.replace(settings, options={"enforce_eager": False, "gpu_memory_utilization": 0.2})
     arguments = build_arguments(chosen, KNOWN, on_cpu=True)
@@ -95,7 +95,8 @@ def test_on_a_gpu_vllm_decides(settings: EngineSettings) -> None:
         ({"zzz": 1}, "no option of this vLLM"),
         ({"max_model_len": 9}, r"model\.context_window"),
         ({"seed": 9}, r"generation\.seed"),
-        ({"structured_outputs_config": {"backend": "auto"}}, "guidance, xgrammar"),
+        ({"structured_outputs_config": {"backend": "auto"}}, "expected 'guidance'"),
+        ({"structured_outputs_config": {"backend": "xgrammar"}}, "expected 'guidance'"),
         ({"structured_outputs_config": "xgrammar"}, "expected a table"),
     ],
 )
@@ -104,10 +105,10 @@ def test_a_wrong_option_is_explained(settings: EngineSettings, options: dict[str
         build_arguments(dataclasses.replace(settings, options=options), KNOWN, on_cpu=True)
 
 
-def test_another_backend_keeps_the_rest_of_the_grammar_options(settings: EngineSettings) -> None:
-    chosen = dataclasses.replace(settings, options={"structured_outputs_config": {"backend": "xgrammar"}})
+def test_the_rest_of_the_grammar_options_is_the_jobs(settings: EngineSettings) -> None:
+    chosen = dataclasses.replace(settings, options={"structured_outputs_config": {"reasoning_parser": "qwen3"}})
     arguments = build_arguments(chosen, KNOWN, on_cpu=False)
-    assert arguments["structured_outputs_config"] == {"backend": "xgrammar", "disable_any_whitespace": True}
+    assert arguments["structured_outputs_config"] == {"backend": "guidance", "reasoning_parser": "qwen3"}
 
 
 def test_choosing_an_engine_loads_nothing_heavy() -> None:
