@@ -6,7 +6,7 @@ It writes values of any depth: what was parsed on a shallow stack is written on 
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Context, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
 
@@ -14,7 +14,7 @@ JSON = None | bool | int | float | Decimal | str | list[Any] | dict[str, Any]
 """A JSON value as parsed."""
 
 _LITERALS = {None: "null", True: "true", False: "false"}
-_WIDE = Context(prec=1000)
+_WIDE = Context(prec=1000, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _MOST_DIGITS = 400
 
 
