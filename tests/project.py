@@ -24,6 +24,7 @@ SCHEMA = {
         "amount": {"type": "integer", "minimum": 0, "maximum": 99},
     },
     "required": ["who", "amount"],
+    "additionalProperties": False,
 }
 JOB = """
 name = "nightly"

@@ -1,4 +1,4 @@
-"""The Record: a validated answer for one (chunk, task), and Invalid: why an answer is none."""
+"""The Record: a validated answer for one (chunk, task); Kept: one that lacks some; Invalid: why an answer is none."""
 
 from __future__ import annotations
 
@@ -39,6 +39,21 @@ class Invalid:
         detail: One sentence: where in the answer, what was found, what was expected.
     """
 
+    code: RejectCode
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record that is known, or must be feared, not to be all: good for the row when nothing better comes.
+
+    Attributes:
+        record: What there is.
+        code: Why it is not all; one that `keeps_values`.
+        detail: One sentence: what was found.
+    """
+
+    record: Record
     code: RejectCode
     detail: str
 

@@ -56,11 +56,6 @@ def _taken(ledger: Ledger) -> int:
     return ledger.n_documents + ledger.n_source_rejects
 
 
-def _settled(ledger: Ledger) -> int:
-    """Questions whose last attempt is in."""
-    return ledger.n_records + ledger.n_answer_rejects
-
-
 class Lines(Watcher):
     """A line every few seconds, for logs."""
 
@@ -85,7 +80,7 @@ class Lines(Watcher):
             self._next_s = time.monotonic() + _LINE_EVERY_S
             counts = (
                 f"documents {ledger.n_unchanged + _taken(ledger)} of {n_sources}, chunks {ledger.n_chunks}, "
-                f"answers {_settled(ledger)} of {ledger.n_prompts}, rejects {ledger.rejects.total()}"
+                f"answers {ledger.n_final} of {ledger.n_prompts}, rejects {ledger.rejects.total()}"
             )
             self.say(f"{counts}{', ' if speed else ''}{speed}")
 
@@ -131,4 +126,4 @@ class Bars(Watcher):
         note = f"{ledger.n_chunks} chunks" + (f", {lost} rejected" if lost else "")
         self._progress.update(self._documents, completed=handled, total=n_sources, note=note)
         speed = self._speed.text(ledger, n_sources)
-        self._progress.update(self._answers, completed=_settled(ledger), total=ledger.n_prompts or None, note=speed)
+        self._progress.update(self._answers, completed=ledger.n_final, total=ledger.n_prompts or None, note=speed)

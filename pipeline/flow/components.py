@@ -45,12 +45,15 @@ def build_components(
         **{f"the engine's {name}": fact for name, fact in answer_facts(settings, job.engine.kind).items()},
         "the tokenizer": tokenizer,
         "the chunking": job.chunking.model_dump(),
-        "the wording of prompts": [render.SYSTEM, render.LEAD, render.WHOLE_NOTE, render.PART_NOTE],
+        "the wording of prompts": render.WORDING,
         _ROWS: _ROWS_VERSION,
     }
     for task in job.tasks:
         contract = contracts[task.name]
-        form = [contract.decoder_schema, describe_answer(contract.schema)]
+        form = [
+            contract.decoder_schema,
+            describe_answer(contract.normal, contract.counted, is_wrapped=contract.is_wrapped),
+        ]
         facts |= {
             f"schema {contract.path.name}{_OF_TASK}{task.name}": contract.schema,
             f"instructions{_OF_TASK}{task.name}": task.instructions,

@@ -28,8 +28,8 @@ from pipeline.flow.settlement import Settlement
 from pipeline.flow.standing import Standing
 from pipeline.flow.stop import Stop
 from pipeline.flow.watcher import Watcher
-from pipeline.reports.ledger import OpenWork, Sum
 from pipeline.reports.run_report import RunFacts, build_report, close_books
+from pipeline.reports.sums import OpenWork, Sum, build_sums
 from pipeline.tables.current import doc_ids_with_rejects
 from pipeline.tables.lines import Outcome, SettledSource, source_line
 from pipeline.tables.output import OutputFolder, open_output
@@ -111,7 +111,7 @@ def _close(parts: Parts, open_work: OpenWork, removed: Sequence[Settled]) -> lis
     if settlement.has_tables:
         settlement.tables.close()
         n_lines = {name: table.count_written() for name, table in settlement.tables.tables.items()}
-    return close_books(settlement.ledger.sums(n_lines, parts.journals.n_answers, open_work))
+    return close_books(build_sums(settlement.ledger, n_lines, parts.journals.n_answers, open_work))
 
 
 def _removed(gone: Settled) -> SettledSource:

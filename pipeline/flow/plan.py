@@ -92,7 +92,7 @@ def build_plan(job: Job, options: RunOptions = EVERYTHING) -> Plan:
     model = resolve_model(job.model.path, job.project)
     tokenizer = load_tokenizer(job.model.tokenizer, model.path, model.name)
     context_window = min(model.context_window, job.model.context_window or model.context_window)
-    questions = [_question(task, contracts[task.name]) for task in job.tasks]
+    questions = [_question(job, task, contracts[task.name]) for task in job.tasks]
     chunking = job.chunking
     maker = PromptMaker(tokenizer, questions, context_window, chunking.max_tokens, chunking.overlap_segments)
     limits = ReadLimits(job.input.read_timeout_s, job.input.read_memory_mb, job.input.n_workers)
@@ -151,9 +151,15 @@ def _tables(job: Job, contracts: Mapping[str, Contract], model_name: str, finger
     )
 
 
-def _question(task: TaskSection, contract: Contract) -> Question:
-    form = describe_answer(contract.schema)
-    return Question(task.name, task.instructions, contract.decoder_schema, contract.max_tokens, form)
+def _question(job: Job, task: TaskSection, contract: Contract) -> Question:
+    return Question(
+        task=task.name,
+        instructions=task.instructions,
+        decoder_schema=contract.decoder_schema,
+        max_tokens=contract.max_tokens,
+        answer_form=describe_answer(contract.normal, contract.counted, is_wrapped=contract.is_wrapped),
+        keeps_room_for_reason=job.retries.max_attempts > 1,
+    )
 
 
 def job_fingerprint(job: Job, contracts: Mapping[str, Contract]) -> str:

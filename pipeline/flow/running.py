@@ -218,9 +218,7 @@ class Running:
         self._settle(asked, paid, is_reused=False)
 
     def _settle(self, asked: Asked, paid: PaidAnswer, *, is_reused: bool) -> None:
-        again = self._parts.settlement.settle(asked, paid, is_reused=is_reused)
-        if again is not None:
-            self._again.append(again)
+        self._again.extend(self._parts.settlement.settle(asked, paid, is_reused=is_reused))
 
     def _key(self, asked: Asked) -> str:
         return self._parts.recall.key(asked.prompt)

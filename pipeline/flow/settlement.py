@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
-from pipeline.answers.ladder import Ladder
 from pipeline.answers.merge import merge_records
-from pipeline.answers.record import Record, count_items
+from pipeline.answers.record import Invalid, Kept, Record, count_items
 from pipeline.answers.validate import validate
 from pipeline.errors import Reject, RejectCode
+from pipeline.flow.climbing import Climber, Halves, final_code
 from pipeline.flow.intake import LostSource, ReadyDocument
-from pipeline.flow.open_document import Asked, OpenDocument
+from pipeline.flow.open_document import Asked, Best, OpenDocument
 from pipeline.flow.options import RetryRejects
 from pipeline.flow.plan import Plan
 from pipeline.prompts.prompt import Prompt
-from pipeline.reports.ledger import Ledger, OpenWork
+from pipeline.reports.ledger import Ledger
+from pipeline.reports.sums import OpenWork
+from pipeline.reports.yields import Part
+from pipeline.schema.load import Contract
+from pipeline.schema.values import JSON
+from pipeline.tables.layout import Line
 from pipeline.tables.lines import (
     Outcome,
     PaidAnswer,
     SettledSource,
     conflict_line,
     document_line,
+    page_span,
     record_line,
     reject_line,
     response_line,
@@ -49,9 +55,8 @@ class Settlement:
             was_paid: Whether the answer to an attempt is there from before.
         """
         self.ledger = Ledger(n_tasks=len(plan.contracts), n_sources=len(plan.entries))
-        self._plan, self._output, self._retry, self._was_paid = plan, output, retry, was_paid
-        generation, retries = plan.job.generation, plan.job.retries
-        self._ladder = Ladder(retries.max_attempts, generation.temperature, retries.temperature, plan.context_window)
+        self._plan, self._output = plan, output
+        self._climber = Climber(plan, retry, was_paid)
         self._open: dict[int, OpenDocument] = {}
 
     @cached_property
@@ -95,35 +100,35 @@ class Settlement:
         """An attempt is made; the first one counts its question."""
         if asked.prompt.attempt == 0:
             self.ledger.n_prompts += 1
-            asked.document.n_begun += 1
+            self.ledger.n_parts += asked.is_about_a_chunk and bool(asked.chunk.part)
+            self.ledger.n_further += not asked.is_about_a_chunk
+            asked.document.begin(asked)
 
-    def settle(self, asked: Asked, paid: PaidAnswer, *, is_reused: bool) -> Asked | None:
-        """Give one attempt its recorded state: a record, a reject, or another attempt after it, which is returned."""
+    def settle(self, asked: Asked, paid: PaidAnswer, *, is_reused: bool) -> list[Asked]:
+        """Give one attempt its recorded state.
+
+        Returns:
+            What is asked because of it: another attempt, the halves of its chunk, or the further questions of a task
+            whose chunks are all answered.
+        """
         prompt, document = asked.prompt, asked.document
-        contract = self._plan.contracts[prompt.task]
+        contract = self._contract(asked)
         answer = validate(paid.generation, prompt, contract)
-        source = document.ready.source
-        status = "record" if isinstance(answer, Record) else answer.code.value
-        n_items = count_items(answer.values, contract.columns) if isinstance(answer, Record) else None
-        line = response_line(prompt, asked.chunk, document.ready.document, paid, status, n_items)
-        document.add_response(prompt, line)
+        document.add_response(prompt, _response(asked, paid, answer, contract))
         if isinstance(answer, Record):
-            self.ledger.n_records += 1
-            document.records[prompt.task].append(answer)
-        elif (again := self._climb(asked, answer.code, is_reused=is_reused)) is not None:
+            self._keep(asked, answer)
+            return self._end(asked)
+        after = self._climber.climb(asked, answer, contract, is_reused=is_reused)
+        if isinstance(after, Asked):
             self.ledger.n_tried_again += 1
-            return again
-        else:
-            tried = f" (after {prompt.attempt + 1} attempts)" if prompt.attempt else ""
-            detail = f"{answer.detail}{tried}"
-            self._reject(
-                document, Reject(answer.code, detail, source.uri, source.doc_id, prompt.chunk_index, prompt.task)
-            )
-        self.ledger.n_pending_tokens -= len(asked.chunk.token_ids)
-        document.n_final += 1
-        if document.is_whole:
-            self._finish(document)
-        return None
+            return [after]
+        if isinstance(after, Halves):
+            document.mark_response(prompt, prompt.attempt, "split")
+            document.split(prompt.task)
+            self.ledger.add_split(asked.chunk, after.chunks)
+            return [*after.asked, *self._end(asked)]
+        self._give_up(asked, answer, after)
+        return self._end(asked)
 
     def open_work(self, *, was_stopped: bool, n_given_up: int) -> OpenWork:
         """What is left open, counted over the open documents themselves."""
@@ -131,28 +136,79 @@ class Settlement:
         return OpenWork(
             was_stopped=was_stopped,
             n_documents=len(documents),
-            n_unasked=sum(document.n_questions - document.n_begun for document in documents),
+            n_unasked=sum(document.n_first_questions - document.n_begun_first for document in documents),
+            n_unasked_parts=sum(2 * document.n_split - document.n_begun_parts for document in documents),
             n_unanswered=sum(document.n_begun - document.n_final for document in documents),
             n_attempts=sum(len(document.responses) for document in documents),
             n_rejects=sum(len(document.rejects) for document in documents),
             n_given_up=n_given_up,
         )
 
-    def _climb(self, asked: Asked, code: RejectCode, *, is_reused: bool) -> Asked | None:
-        """The attempt after a failed one.
+    def _contract(self, asked: Asked) -> Contract:
+        """What the answer to a question is held against."""
+        return self._plan.contracts[asked.prompt.task]
 
-        A reused failure that is to be retried does not count as one. What an earlier retry was given beyond the end
-        of the ladder is used.
+    def _keep(self, asked: Asked, record: Record) -> None:
+        """A question has a record."""
+        document, task = asked.document, asked.prompt.task
+        if not asked.is_about_a_chunk:
+            self.ledger.n_further_records += 1
+            document.further[task, asked.prompt.part] = record
+            return
+        self.ledger.n_records += 1
+        document.add_record(record, asked.chunk)
+        n_items = count_items(record.values, self._plan.contracts[task].columns)
+        if n_items is not None:
+            self.ledger.add_yield(task, _yield_part(asked, n_items))
+
+    def _give_up(self, asked: Asked, answer: Kept | Invalid, best: Best | None) -> None:
+        """Nothing more is tried: the question is a reject, and what there is is kept."""
+        prompt, document = asked.prompt, asked.document
+        code, detail = final_code(asked, answer, best), answer.detail
+        if best is not None:
+            detail = best.kept.detail
+            self.ledger.n_kept += 1
+            self._keep(asked, best.kept.record)
+            document.mark_response(prompt, best.attempt, code.value)
+        elif not asked.is_about_a_chunk:
+            document.further[prompt.task, prompt.part] = None
+            detail = f"{answer.code.value}: {answer.detail}"
+        tried = f" (after {prompt.attempt + 1} attempts)" if prompt.attempt else ""
+        source, index = document.ready.source, prompt.chunk_index if asked.is_about_a_chunk else None
+        self._reject(
+            document, Reject(code, f"{detail}{tried}", source.uri, source.doc_id, index, prompt.task, prompt.part)
+        )
+
+    def _end(self, asked: Asked) -> list[Asked]:
+        """A question has its final answer, or was split: what that makes possible."""
+        document, task = asked.document, asked.prompt.task
+        self.ledger.n_pending_tokens -= len(asked.chunk.token_ids)
+        document.end(task)
+        further = [] if document.n_open[task] else self.further_questions(document, task)
+        document.add_further(task, len(further))
+        if document.is_whole:
+            self._finish(document)
+        return further
+
+    def further_questions(self, document: OpenDocument, task: str) -> list[Asked]:
+        """What else is asked about a document when nothing of a task is open: about no chunk.
+
+        It is called when the last question about the task's chunks has its final answer, and again whenever all that
+        it gave have theirs, until it gives nothing: then the document may be finished.
+
+        Args:
+            document: Its `records` of the task are all there. `further` holds the final answers to what was asked so
+                far about no chunk, None for a lost one.
+            task: The task's name.
+
+        Returns:
+            First attempts. The chunk of each has an index below 0 and no ids; task and part together are unique.
         """
-        n_asked = asked.n_before + 1
-        following = self._ladder.next_attempt(asked.prompt, code, n_asked)
-        if is_reused:
-            beyond = self._ladder.climb(asked.prompt, code)
-            if self._retry is not None and self._retry.takes_answer(code):
-                following, n_asked = beyond, asked.n_before
-            elif self._was_paid(beyond):
-                following = beyond
-        return None if following is None else Asked(following, asked.chunk, asked.document, n_asked)
+        return []
+
+    def _reduced(self, document: OpenDocument, task: str) -> Mapping[str, JSON]:
+        """What further questions made of a task's records: values by name of the top-level property."""
+        return {}
 
     def _finish(self, document: OpenDocument) -> None:
         """All answers of a document are in: its lines go to the tables, one row a task or why there is none."""
@@ -163,12 +219,13 @@ class Settlement:
                 detail = f"None of the {n_chunks} chunks gave a valid answer to task {task!r}."
                 self._reject(document, Reject(RejectCode.NO_ANSWER, detail, source.uri, source.doc_id, task=task))
                 continue
-            lineage = {"_n_chunks": n_chunks, "_n_chunks_answered": len(records)}
-            merged = merge_records(records, self._plan.contracts[task])
+            lineage = {"_n_chunks": n_chunks, "_n_chunks_answered": document.n_chunks_answered(task)}
+            merged = merge_records(records, self._plan.contracts[task], self._reduced(document, task))
             tables.records[task].append(record_line(merged.values, source, lineage), ordinal)
             for conflict in merged.conflicts:
-                chunk = ready.chunks[conflict.chunk_index]
+                chunk = document.parts[conflict.chunk_index, conflict.part]
                 tables.conflicts.append(conflict_line(conflict, task, chunk, ready.document), ordinal)
+            self.ledger.n_conflicts += len(merged.conflicts)
             self.ledger.n_rows[task] += 1
         line = document_line(source, ready.document, ready.n_tokens, n_chunks, self._plan.reading)
         tables.documents.append(line, ordinal, size_bytes=len(ready.document.text))
@@ -183,3 +240,23 @@ class Settlement:
     def _reject(self, document: OpenDocument, reject: Reject) -> None:
         document.rejects.append(reject)
         self.ledger.add_reject(reject)
+
+
+def _response(asked: Asked, paid: PaidAnswer, answer: Record | Kept | Invalid, contract: Contract) -> Line:
+    """The line of an attempt, as if more will be tried: a cut answer is cut, whatever may be kept of it in the end."""
+    status, n_items = "record" if isinstance(answer, Record) else answer.code.value, None
+    if status == RejectCode.SALVAGED:
+        status = RejectCode.TRUNCATED.value
+    elif not isinstance(answer, Invalid):
+        record = answer.record if isinstance(answer, Kept) else answer
+        n_items = count_items(record.values, contract.columns)
+    return response_line(asked.prompt, asked.chunk, asked.document.ready.document, paid, status, n_items)
+
+
+def _yield_part(asked: Asked, n_items: int) -> Part:
+    """How much a part of a chunk gave, and of how many segments."""
+    chunk, document = asked.chunk, asked.document.ready.document
+    segments = document.segments[chunk.first_segment : chunk.last_segment + 1]
+    new = (max(segment.start, chunk.new_start) < min(segment.end, chunk.end) for segment in segments)
+    first, last = page_span(document, chunk)
+    return Part(chunk.doc_id, chunk.index, chunk.part, first, last, n_segments=sum(new), n_items=n_items)

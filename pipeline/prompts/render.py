@@ -26,6 +26,8 @@ PART_NOTE = ("This was part ", " of ", " of the document.\n")
 SECTION_NOTE = "This was one section of the document.\n"
 SECTION_OF_PART_NOTE = ("This was one section of part ", " of ", " of the document.\n")
 REASON_NOTE = ("\nAn earlier answer was not accepted: ", ". Answer again without this mistake.")
+WORDING = (SYSTEM, LEAD, WHOLE_NOTE, PART_NOTE, SECTION_NOTE, SECTION_OF_PART_NOTE, REASON_NOTE)
+"""All the words that prompts have of us, but for what describes an answer."""
 MAX_REASON_TOKENS = 96
 """Of the sentence that says why an earlier answer was not accepted; what is longer is cut."""
 MIN_BUDGET_TOKENS = 64

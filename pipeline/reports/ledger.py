@@ -1,57 +1,20 @@
-"""The books of a run: what came in, what came out, and the sums that must close.
+"""The books of a run: what came in and what came out.
 
-Every item is counted once where it enters and once where it ends. `Ledger.sums` puts the two sides next to each other;
-the run is only committed when all of them are equal. It knows counts, not items; which sources were accounted for is a
-byte each.
+Every item is counted once where it enters and once where it ends; `sums` puts the two sides next to each other. The
+ledger knows counts, not items; which sources were accounted for is a byte each.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.engines.engine import Generation
 from pipeline.errors import ConservationError, Reject, Stage
 from pipeline.prompts.prompt import Chunk, Prompt
 from pipeline.readers.document import Document, SegmentKind
-
-
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """One equation: `left` must equal `right`."""
-
-    name: str
-    left: int
-    right: int
-
-    @property
-    def closes(self) -> bool:
-        """True when nothing is missing and nothing is there twice."""
-        return self.left == self.right
-
-
-@dataclass(frozen=True, slots=True)
-class OpenWork:
-    """What a run that was stopped leaves open, counted over the open documents themselves.
-
-    Attributes:
-        was_stopped: Whether it was stopped at all; if not, nothing may be open.
-        n_documents: Documents taken in and not committed.
-        n_unasked: Prompts of theirs that were never asked.
-        n_unanswered: Prompts of theirs that were asked and have no final answer.
-        n_attempts: Attempts of theirs that came back; they are in the journal.
-        n_rejects: Rejected answers of theirs.
-        n_given_up: Attempts that the engine still had.
-    """
-
-    was_stopped: bool = False
-    n_documents: int = 0
-    n_unasked: int = 0
-    n_unanswered: int = 0
-    n_attempts: int = 0
-    n_rejects: int = 0
-    n_given_up: int = 0
+from pipeline.reports.yields import Part, TaskYield
 
 
 @dataclass(slots=True)
@@ -74,13 +37,22 @@ class Ledger:
         n_chars: Characters of all documents.
         n_chars_covered: Characters that stand in a chunk, overlap counted once.
         n_chunks: Chunks of all documents.
-        n_prompts: Questions asked, each counted once however often it was tried.
+        n_prompts: Questions asked, each counted once however often it was tried: those about whole chunks, about parts
+            of them, and about no chunk.
+        n_parts: How many of those were about a part of a chunk.
+        n_further: How many of those were about no chunk (reductions).
+        n_split: Questions that ended as two others, about the halves of their chunk.
+        n_chars_split: Characters that those were about.
+        n_chars_halves: Characters that the halves are about.
         n_asked: Attempts given to the engine.
         n_answered: Attempts that the engine gave back.
         n_reused: Attempts taken from the journal or an earlier run.
         n_tried_again: Attempts that gave no record and were followed by another.
-        n_records: Valid answers.
+        n_records: Valid answers about chunks and their parts.
+        n_further_records: Valid answers about no chunk.
+        n_kept: How many of both are known, or feared, not to be all: each is a reject too.
         n_rows: Merged rows, by task.
+        n_conflicts: Values that lost a merge.
         segments: Segments by status.
         rejects: Lost items by code.
         n_document_tokens: Tokens of all documents.
@@ -90,6 +62,7 @@ class Ledger:
         n_counted_tokens: Tokens of those same prompts by our own count, before they were sent.
         n_pending_tokens: Tokens of the chunks whose answers are still to come, once for each answer.
         why: Sources taken up, by why.
+        yields: What was found where, by task; only tasks with a list at the top of their answers.
     """
 
     n_tasks: int
@@ -108,16 +81,25 @@ class Ledger:
     n_chars_covered: int = 0
     n_chunks: int = 0
     n_prompts: int = 0
+    n_parts: int = 0
+    n_further: int = 0
+    n_split: int = 0
+    n_chars_split: int = 0
+    n_chars_halves: int = 0
     n_asked: int = 0
     n_answered: int = 0
     n_reused: int = 0
     n_tried_again: int = 0
     n_records: int = 0
+    n_further_records: int = 0
+    n_kept: int = 0
+    n_conflicts: int = 0
     n_rows: Counter[str] = field(default_factory=Counter)
     segments: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
     rejects_by_stage: Counter[str] = field(default_factory=Counter)
     why: Counter[str] = field(default_factory=Counter)
+    yields: dict[str, TaskYield] = field(default_factory=dict)
     n_document_tokens: int = 0
     n_prompt_tokens: int = 0
     n_cached_tokens: int = 0
@@ -172,6 +154,17 @@ class Ledger:
         self.n_cached_tokens += generation.n_cached_tokens
         self.n_output_tokens += generation.n_output_tokens
 
+    def add_split(self, chunk: Chunk, halves: Sequence[Chunk]) -> None:
+        """A question ended as two others."""
+        self.n_split += 1
+        self.n_chars_split += chunk.end - chunk.new_start
+        self.n_chars_halves += sum(half.end - half.new_start for half in halves)
+        self.n_pending_tokens += sum(len(half.token_ids) for half in halves)
+
+    def add_yield(self, task: str, part: Part) -> None:
+        """A part of a chunk gave so many items."""
+        self.yields.setdefault(task, TaskYield()).add(part)
+
     def add_reject(self, reject: Reject) -> None:
         """An item was lost and written down."""
         self.rejects[reject.code.value] += 1
@@ -189,61 +182,20 @@ class Ledger:
 
     @property
     def n_answer_rejects(self) -> int:
-        """Questions that gave no record."""
+        """Questions that gave no record, or one that is not all."""
         return self.rejects_by_stage[Stage.GENERATE] + self.rejects_by_stage[Stage.VALIDATE]
+
+    @property
+    def n_lost_answers(self) -> int:
+        """Questions that gave no record."""
+        return self.n_answer_rejects - self.n_kept
+
+    @property
+    def n_final(self) -> int:
+        """Questions that have their final answer, those that were split among them."""
+        return self.n_records + self.n_further_records + self.n_lost_answers + self.n_split
 
     @property
     def n_attempts(self) -> int:
         """Attempts that came back, from the engine or from before."""
         return self.n_answered + self.n_reused
-
-    def sums(self, n_lines: Mapping[str, int], n_journalled: int, open_work: OpenWork) -> list[Sum]:
-        """The equations of the run.
-
-        Args:
-            n_lines: Lines that each table's file really holds, by table name; none for a table that was not made.
-            n_journalled: Answers that the journal holds of this run.
-            open_work: What is left open; nothing unless the run was stopped.
-        """
-        n_row_rejects = self.rejects_by_stage[Stage.MERGE]
-        n_rows = self.n_rows.total()
-        n_taken = self.n_documents + self.n_source_rejects
-        left, final = open_work, self.n_records + self.n_answer_rejects
-        n_record_lines = sum(n for name, n in n_lines.items() if name.startswith("records/"))
-        lines = {name: n_lines.get(name, 0) for name in ("sources", "documents", "responses", "rejects")}
-        pairs = [
-            (
-                "sources = unchanged + documents + rejected + left for the next start",
-                self.n_sources,
-                self.n_unchanged + n_taken + self.n_left,
-            ),
-            (
-                "left without being stopped = 0",
-                0 if left.was_stopped else self.n_left + left.n_documents + left.n_given_up,
-                0,
-            ),
-            ("documents = settled + open when stopped", self.n_documents, self.n_settled + left.n_documents),
-            ("segments = segments in a recorded state", self.n_segments, self.segments.total()),
-            ("characters = characters in a chunk", self.n_chars, self.n_chars_covered),
-            ("chunks x tasks = prompts + never asked", self.n_chunks * self.n_tasks, self.n_prompts + left.n_unasked),
-            ("prompts = records + rejected + open", self.n_prompts, final + left.n_unanswered),
-            ("attempts = final answers + tried again", self.n_attempts, final + self.n_tried_again),
-            ("asked of the engine = answered + given up", self.n_asked, self.n_answered + left.n_given_up),
-            ("answers of the engine = answers in the journal", self.n_answered, n_journalled),
-            ("prompt tokens sent = prompt tokens the engine counted", self.n_counted_tokens, self.n_prompt_tokens),
-            (
-                "documents x tasks = rows + rejected rows",
-                self.n_settled * self.n_tasks,
-                n_rows + n_row_rejects,
-            ),
-            (
-                "settled + rejected + removed = lines of sources/",
-                self.n_settled + self.n_source_rejects + self.n_removed,
-                lines["sources"],
-            ),
-            ("settled documents = lines of documents/", self.n_settled, lines["documents"]),
-            ("attempts = lines of responses/ + open", self.n_attempts, lines["responses"] + left.n_attempts),
-            ("rejects = lines of rejects/ + open", self.rejects.total(), lines["rejects"] + left.n_rejects),
-            ("rows = lines of records/", n_rows, n_record_lines),
-        ]
-        return [Sum(name, *sides) for name, *sides in pairs]

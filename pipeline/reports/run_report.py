@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline import __version__
-from pipeline.errors import ConservationError
+from pipeline.errors import ConservationError, RejectCode
 from pipeline.job import Job
 from pipeline.job.sections import GatesSection
-from pipeline.reports.ledger import Ledger, OpenWork, Sum
+from pipeline.reports.ledger import Ledger
+from pipeline.reports.sums import OpenWork, Sum
 
 EXIT_COMPLETE = 0
 EXIT_GATE_FAILED = 5
@@ -73,7 +74,7 @@ def close_books(sums: list[Sum]) -> list[Sum]:
 def failed_gates(gates: GatesSection, ledger: Ledger) -> list[str]:
     """One sentence for each gate of the job that its tables fail, what earlier runs settled included."""
     n_sources = ledger.n_sources - ledger.n_left
-    n_prompts = ledger.n_prompts + ledger.n_unchanged_prompts
+    n_prompts = ledger.n_prompts - ledger.n_split + ledger.n_unchanged_prompts
     n_lost_answers = ledger.n_answer_rejects + ledger.n_unchanged_rejected_answers
     ratios = {
         "max_reject_ratio": (
@@ -119,6 +120,8 @@ def build_report(job: Job, facts: RunFacts, ledger: Ledger, sums: list[Sum], ope
         "why": dict(sorted(ledger.why.items())),
         "sums": [{"name": s.name, "left": s.left, "right": s.right, "closes": s.closes} for s in sums],
         "rejects": dict(sorted(ledger.rejects.items())),
+        "answers": _answers(ledger),
+        "yield": {task: found.report() for task, found in sorted(ledger.yields.items())},
         "segments": dict(sorted(ledger.segments.items())),
         "tokens": {
             "documents": ledger.n_document_tokens,
@@ -156,6 +159,12 @@ def _counts(ledger: Ledger, open_work: OpenWork) -> dict[str, object]:
         "attempts": ledger.n_attempts,
         "reused": ledger.n_reused,
         "records": ledger.n_records,
-        "rejected_answers": ledger.n_answer_rejects,
+        "rejected_answers": ledger.n_lost_answers,
         "rows": dict(sorted(ledger.n_rows.items())),
     }
+
+
+def _answers(ledger: Ledger) -> dict[str, int]:
+    """What was done about answers that were not all: questions split, answers kept by why, attempts after others."""
+    kept = {code.value: ledger.rejects[code.value] for code in RejectCode if code.keeps_values}
+    return {"tried_again": ledger.n_tried_again, "split": ledger.n_split, "parts": ledger.n_parts, **kept}

@@ -1,0 +1,134 @@
+"""The text of an answer in, its values out, or why there are none.
+
+An answer is accepted when it is strict JSON, satisfies the user's whole schema with formats asserted, and each value
+fits its column. The counts that stand before counted lists are taken out; an answer that is no object becomes one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from jsonschema.exceptions import ValidationError, best_match
+
+from pipeline.answers.record import Invalid
+from pipeline.errors import RejectCode
+from pipeline.schema.load import Contract
+from pipeline.schema.pointer import child
+from pipeline.schema.values import JSON, ConversionError, convert_row
+
+COUNT_PREFIX = "_n_"
+"""Before the name of a counted list: the property that says how many items the model sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An accepted answer.
+
+    Attributes:
+        values: What goes into a record: the columns of the contract, and what else the schema allows.
+        written: The answer as the model wrote it.
+        counts: How many items the model said a list would have, by name of the list.
+    """
+
+    values: dict[str, JSON]
+    written: JSON
+    counts: Mapping[str, JSON]
+
+
+def read_answer(text: str, contract: Contract) -> Answer | Invalid:
+    """Parse and check one answer.
+
+    Returns:
+        The answer; or INVALID_JSON (not JSON, a key twice, NaN, a number beyond a double, half a surrogate pair) or
+        SCHEMA_VIOLATION (the schema's most telling error, or a value that its column cannot hold).
+    """
+    found = parse_json(text)
+    return found if isinstance(found, Invalid) else check_answer(found, contract)
+
+
+def parse_json(text: str) -> JSON | Invalid:
+    """Parse strict JSON; numbers with a point or an exponent become Decimal."""
+    try:
+        values: JSON = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_fraction, parse_int=_whole
+        )
+        if "\\u" in text:
+            json.dumps(values, ensure_ascii=False, default=str).encode()
+    except json.JSONDecodeError as exc:
+        found = f"{text[max(0, exc.pos - 20) : exc.pos + 20]!r}" if text.strip() else "nothing"
+        return Invalid(RejectCode.INVALID_JSON, f"{exc.msg} at character {exc.pos}, found {found}")
+    except (ValueError, RecursionError) as exc:
+        return Invalid(RejectCode.INVALID_JSON, shorten(str(exc), 300))
+    return values
+
+
+def check_answer(written: JSON, contract: Contract) -> Answer | Invalid:
+    """Hold a parsed answer against the whole schema and the columns."""
+    bare, counts = _without_counts(written, contract)
+    error = best_match(contract.validator.iter_errors(bare))
+    if error is not None:
+        return Invalid(RejectCode.SCHEMA_VIOLATION, _explain(error))
+    values: Any = {"value": bare} if contract.is_wrapped else bare
+    try:
+        convert_row(values, contract.columns)
+    except ConversionError as exc:
+        return Invalid(RejectCode.SCHEMA_VIOLATION, str(exc))
+    return Answer(values, written, counts)
+
+
+def _without_counts(written: JSON, contract: Contract) -> tuple[Any, dict[str, JSON]]:
+    if not (contract.counted and isinstance(written, dict)):
+        return written, {}
+    names = {COUNT_PREFIX + name: name for name in contract.counted}
+    bare = {name: value for name, value in written.items() if name not in names}
+    return bare, {names[name]: value for name, value in written.items() if name in names}
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {shorten(twice, 60)!r} stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _fraction(digits: str) -> Decimal:
+    """Keep a number with a point or an exponent exact; refuse one that no double can hold, which would also be slow."""
+    if not math.isfinite(float(digits)) or len(digits) > 400:
+        raise ValueError(f"the number {shorten(digits, 60)} is beyond the range of a double")
+    return Decimal(digits)
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 400:
+        raise ValueError(f"the number {shorten(digits, 60)} is beyond the range of a double")
+    return int(digits)
+
+
+def _explain(error: ValidationError) -> str:
+    """Say where, what was found and what was expected, each short, whatever the answer holds."""
+    where = child("", *error.absolute_path) or "/"
+    if error.validator in ("required", "additionalProperties", "unevaluatedProperties", "dependentRequired"):
+        return f"at {where}: {shorten(error.message, 240)}"
+    if error.validator is None:
+        return f"at {where}: found {_written(error.instance)}, but the schema allows nothing there"
+    return f"at {where}: found {_written(error.instance)}, expected {error.validator} {_written(error.validator_value)}"
+
+
+def _written(value: object) -> str:
+    return shorten(json.dumps(value, ensure_ascii=False, default=float), 100)
+
+
+def shorten(text: str, n_characters: int) -> str:
+    """The text, or its beginning and dots: n_characters at most."""
+    return text if len(text) <= n_characters else text[: n_characters - 3] + "..."
