@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from pipeline.engines.synthetic_numbers import build_number
-from pipeline.engines.synthetic_text import CannotAnswerError, Draw, build_key, build_string, pick
+from pipeline.engines.synthetic_text import MAX_PATTERN, CannotAnswerError, Draw, build_key, build_string, pick
 
 Schema = dict[str, Any]
 
@@ -212,9 +212,10 @@ class Compiler:
 
     def _map(self, node: Schema) -> Draw:
         kinds: list[tuple[Draw, Draw]] = []
+        most_characters = node.get("x-key-length", MAX_PATTERN)
         for pattern, part in node["patternProperties"].items():
             if part != {"enum": []}:
-                kinds.append((_quoted(build_key(pattern)), self._inside(part)))
+                kinds.append((_quoted(build_key(pattern, most_characters)), self._inside(part)))
         least = node.get("minProperties", 0)
         low, high = self._counts(least, node.get("maxProperties", least + _USUAL_ITEMS))
         if not kinds and least:

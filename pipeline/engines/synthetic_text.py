@@ -38,10 +38,12 @@ def build_string(node: dict[str, Any]) -> Draw:
     return build_words(least, most)
 
 
-def build_key(pattern: str) -> Draw:
-    """A key of a map: words where the decoder form says only how long it may be."""
+def build_key(pattern: str, most: int) -> Draw:
+    """A key of a map, of at most so many characters: words where the pattern says only how long it may be."""
     free = re.fullmatch(r"\^\.\{1,(\d+)\}\$", pattern)
-    return build_words(1, int(free[1])) if free else build_pattern({"type": "string", "pattern": pattern})
+    if free:
+        return build_words(1, min(most, int(free[1])))
+    return build_pattern({"type": "string", "pattern": pattern, "maxLength": most})
 
 
 def build_words(least: int, most: int) -> Draw:

@@ -21,14 +21,16 @@ from pipeline.engines.synthetic_orders import Fate, Task
 from pipeline.engines.synthetic_text import CannotAnswerError, build_words
 from pipeline.engines.synthetic_writer import Writer
 from pipeline.errors import SchemaError
+from pipeline.schema.lark import build_grammar
 from pipeline.schema.load import Contract, load_contract
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
+PEOPLES = Path(__file__).parents[1] / "answers_schemas"
 BYTES = LLTokenizer("byte")
 
 
 def grammar_allows(decoder_schema: str, text: str) -> bool:
-    matcher = LLMatcher(BYTES, LLMatcher.grammar_from_json_schema(decoder_schema))
+    matcher = LLMatcher(BYTES, LLMatcher.grammar_from_lark(build_grammar(decoder_schema)))
     tokens = list(text.encode())
     return bool(matcher.try_consume_tokens(tokens) == len(tokens) and matcher.is_accepting())
 
@@ -57,6 +59,17 @@ def test_the_schemas_of_this_repository(path: Path, brief: bool) -> None:
     assert [why_not(contract, text) for text in texts] == [""] * 50
     assert all(len(text) < 4096 for text in texts)
     assert brief or len(set(texts)) > 45
+
+
+@pytest.mark.parametrize("max_tokens", [64, 512])
+@pytest.mark.parametrize("path", sorted(PEOPLES.glob("*.json")), ids=lambda path: path.stem)
+def test_schemas_of_many_kinds(path: Path, max_tokens: int) -> None:
+    """Also where a few tokens leave each part little room, and where lists are counted."""
+    contract = load_contract(path, max_tokens)
+    for brief, is_short in ((False, False), (True, False), (False, True)):
+        draw = build_answers(contract.decoder_schema, brief=brief, is_short=is_short)
+        texts = [draw(Random(seed)) for seed in range(8)]
+        assert [why_not(contract, text) for text in texts] == [""] * 8
 
 
 PROPERTIES: dict[str, Any] = {
