@@ -6,20 +6,17 @@ is null by being absent. Loosely, letter case and the amount of white space do n
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 
 from pipeline.schema.columns import Column, Kind
-from pipeline.schema.values import JSON
+from pipeline.schema.json_text import JSON, canonical_json
 
 _MOMENT = re.compile(
     r"(?:(\d{4})-(\d\d)-(\d\d))?[Tt ]?(?:(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:[Zz]|([+-])(\d\d):?(\d\d))?)?",
     re.ASCII,
 )
 _DAY_S = 86_400
-_LONGEST_WHOLE = 400
 
 Instant = tuple[int, str]
 """Seconds, and the digits after the point without trailing zeros: compares as time does, whatever its digits."""
@@ -41,8 +38,8 @@ def sameness(value: JSON, column: Column | None = None, *, loosely: bool = False
     if kind in (Kind.DATE, Kind.TIME, Kind.TIMESTAMP) and (moment := instant(value, kind)) is not None:
         return f"{moment[0]}.{moment[1]}"
     if isinstance(value, str):
-        return json.dumps(_folded(value) if loosely else value, ensure_ascii=False)
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_number)
+        return canonical_json(_folded(value) if loosely else value)
+    text = canonical_json(value)
     return _folded(text) if loosely else text
 
 
@@ -79,7 +76,7 @@ def _iter_members(value: dict[str, JSON], column: Column, *, loosely: bool) -> I
     for name, part in value.items():
         if column.kind is Kind.MAP or part is not None:
             of_part = column.children[0] if column.kind is Kind.MAP else fields.get(name)
-            yield f"{json.dumps(name, ensure_ascii=False)}:{sameness(part, of_part, loosely=loosely)}"
+            yield f"{canonical_json(name)}:{sameness(part, of_part, loosely=loosely)}"
 
 
 def _days(year: int, month: int, day: int) -> int:
@@ -90,21 +87,3 @@ def _days(year: int, month: int, day: int) -> int:
 
 def _folded(text: str) -> str:
     return " ".join(text.casefold().split())
-
-
-def _number(number: object) -> int | float | dict[str, str]:
-    """A Decimal by its value: whole, a double where one is exactly it as written, else its digits and exponent."""
-    if not isinstance(number, Decimal):
-        raise TypeError(f"{type(number).__name__} is not a JSON value")
-    sign, digits, exponent = number.as_tuple()
-    assert isinstance(exponent, int), "an answer holds no NaN and no infinity"
-    text = "".join(map(str, digits)).lstrip("0")
-    short = text.rstrip("0")
-    exponent += len(text) - len(short)
-    if not short:
-        return 0
-    if exponent >= 0 and len(short) + exponent <= _LONGEST_WHOLE:
-        whole = int(short + "0" * exponent)
-        return -whole if sign else whole
-    double = float(number)
-    return double if double and Decimal(repr(double)) == number else {"": f"{'-' * sign}{short}e{exponent}"}

@@ -48,10 +48,11 @@ def remerge(plan: Plan, watcher: Watcher, stop: Stop) -> tuple[dict[str, object]
     known = _look(plan)
     _refuse_more(plan, known)
     report, path = run_job(replace(plan, entries=known.entries), RunOptions(is_remerge=True), watcher, stop)
-    if known.n_new:
-        watcher.say(f"{known.n_new:,} sources are new and were left alone: pipeline run takes them up.")
-    if stop.reason is None and (n_stale := len(list(_iter_stale(_look(plan), plan)))):
-        watcher.say(f"{n_stale:,} documents keep their rows, since their files changed: pipeline run takes them up.")
+    n_stale = 0 if stop.reason else sum(1 for _ in _iter_stale(_look(plan), plan))
+    if known.n_new or n_stale:
+        watcher.say(
+            f"Left to pipeline run: {known.n_new:,} sources that are new, {n_stale:,} that changed or are gone."
+        )
     return report, path
 
 

@@ -14,7 +14,9 @@ import pyarrow as pa
 from pipeline.errors import JobError, SchemaError
 
 Line = dict[str, object]
-EXTRA = "What the row holds that has no exact place in its columns: JSON values by their pointer."
+EXTRA = "_extra"
+"""The column of what a row holds and its other columns do not, exactly: see `schema.values`."""
+_EXTRA_TEXT = "What the row holds that has no exact place in its columns: a JSON object, values by their pointer"
 
 SEGMENT = pa.struct(
     [
@@ -147,7 +149,7 @@ CONFLICTS = pa.schema(
 )
 
 LINEAGE = (
-    pa.field("_extra", pa.string(), metadata={"content": "json", "description": EXTRA}),
+    pa.field(EXTRA, pa.string(), metadata={"content": "json", "description": _EXTRA_TEXT}),
     pa.field("_doc_id", pa.string(), nullable=False),
     pa.field("_doc_key", pa.string(), nullable=False),
     pa.field("_uri", pa.string(), nullable=False),

@@ -12,7 +12,7 @@ from pipeline.engines.engine import FinishReason, Generation
 from pipeline.errors import Reject
 from pipeline.prompts.prompt import Chunk, Prompt
 from pipeline.readers.document import Document, Segment, SegmentKind, SegmentStatus
-from pipeline.schema.values import canonical_json
+from pipeline.schema.json_text import write_json
 from pipeline.sources import Source
 from pipeline.tables.layout import SEGMENT, Line
 
@@ -167,8 +167,8 @@ def conflict_line(conflict: Conflict, task: str, chunk: Chunk, document: Documen
         "task": task,
         "pointer": conflict.pointer,
         "policy": conflict.policy.value,
-        "kept": canonical_json(conflict.kept),
-        "lost": canonical_json(conflict.lost),
+        "kept": write_json(conflict.kept),
+        "lost": write_json(conflict.lost),
         "chunk_index": conflict.chunk_index,
         "part": conflict.part,
         "start": chunk.start,

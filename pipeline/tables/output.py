@@ -18,13 +18,14 @@ from typing import cast
 import pyarrow as pa
 
 from pipeline.errors import OutputError
-from pipeline.schema.arrow import build_arrow_schema, to_arrow
+from pipeline.schema.arrow import build_arrow_schema, convert_rows
 from pipeline.schema.columns import Column
 from pipeline.schema.values import JSON
 from pipeline.tables.commit import RUNS, STAGING, commit, discard, recover, staging_folder
 from pipeline.tables.layout import (
     CONFLICTS,
     DOCUMENTS,
+    EXTRA,
     LINEAGE,
     REJECTS,
     RESPONSES,
@@ -256,13 +257,14 @@ def _check_place(path: Path, folder: Path) -> None:
 
 
 def _record_converter(columns: tuple[Column, ...], lineage: pa.Schema) -> Convert:
-    """Values by the rules of the user's schema, lineage as it is, side by side."""
+    """Values by the rules of the user's schema, what they cannot hold in `_extra`, lineage as it is, side by side."""
 
     def convert(lines: list[Line]) -> pa.RecordBatch:
         rows = [cast("dict[str, JSON]", line["values"]) for line in lines]
-        values = to_arrow(rows, columns)
-        rest = pa.RecordBatch.from_pylist(lines, schema=lineage)
-        schema = pa.schema([*values.schema, *rest.schema])
-        return pa.RecordBatch.from_arrays([*values.columns, *rest.columns], schema=schema)
+        converted = convert_rows(rows, columns)
+        given = [{**line, EXTRA: extra} for line, extra in zip(lines, converted.extras, strict=True)]
+        rest = pa.RecordBatch.from_pylist(given, schema=lineage)
+        schema = pa.schema([*converted.batch.schema, *rest.schema])
+        return pa.RecordBatch.from_arrays([*converted.batch.columns, *rest.columns], schema=schema)
 
     return convert

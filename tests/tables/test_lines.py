@@ -107,7 +107,12 @@ def test_what_a_manifest_carries_goes_to_documents_and_records() -> None:
 
 def test_a_conflict_keeps_its_page() -> None:
     line = LINES["conflict"][0]
-    assert (line["pointer"], line["policy"], line["kept"]) == ("/parties/0/name", "first", '"Acme"')
+    assert (line["pointer"], line["policy"], line["kept"], line["lost"]) == (
+        "/parties/0/name",
+        "first",
+        '"Acme"',
+        '["é",1.50]',
+    )
     assert (line["chunk_index"], line["part"], line["start"], line["end"]) == (2, "01", 4, 7)
     assert (line["first_page"], line["last_page"], line["start_ms"], line["end_ms"]) == (1, 2, None, None)
     first = conflict_line(CONFLICT, "t", Chunk("d1", 0, 3, 0, 7, 0, 0, 0, [1]), DOCUMENT)

@@ -9,9 +9,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from threading import Timer
-from typing import Any
 
 import duckdb
 import pandas as pd
@@ -22,8 +22,7 @@ import pytest
 from killing import survives
 
 from pipeline.errors import JobError, OutputError, Reject, RejectCode, SchemaError, TryAgainError
-from pipeline.schema.columns import build_columns
-from pipeline.schema.normal import normalise
+from pipeline.schema.columns import Column, Kind
 from pipeline.sources import Source
 from pipeline.tables.layout import carried
 from pipeline.tables.lines import Outcome, SettledSource, record_line, reject_line, source_line
@@ -32,6 +31,7 @@ from pipeline.tables.output import RunOutput, Tables, open_output
 
 NOW = datetime(2026, 11, 22, 5, 49, 16, 250_000, tzinfo=UTC)
 SCHEMA = {"properties": {"title": {"type": "string"}, "signed": {"type": ["string", "null"], "format": "date"}}}
+COLUMNS = (Column("title", Kind.STRING), Column("signed", Kind.DATE))
 SOURCE = Source(
     uri="in/ä.pdf", path=Path("in/ä.pdf"), doc_id="d1", sha256="0" * 64, size_bytes=3, columns=(("customer", "7"),)
 )
@@ -46,9 +46,9 @@ def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", os.fstat)
 
 
-def tables(properties: dict[str, Any] = SCHEMA["properties"]) -> Tables:
+def tables(columns: tuple[Column, ...] = COLUMNS) -> Tables:
     return Tables(
-        columns={"contract": build_columns(normalise({"type": "object", "properties": properties}))},
+        columns={"contract": columns},
         schemas={"contract": json.dumps(SCHEMA)},
         carried_columns=["customer"],
         lineage={"_model": "m", "_job_fingerprint": "f"},
@@ -147,6 +147,24 @@ def test_every_line_says_which_run_and_which_engine(tmp_path: Path) -> None:
     assert [(line["doc_id"], line["fingerprint"], line["outcome"]) for line in sources] == [
         ("d1", "rows-1", "document")
     ]
+
+
+def test_what_a_column_cannot_hold_stands_beside_it(tmp_path: Path) -> None:
+    columns = (Column("n", Kind.INTEGER), Column("party", Kind.STRUCT, children=(Column("name", Kind.STRING),)))
+    rows = [
+        {"n": 1, "party": {"name": "Acme"}},
+        {"n": 2**70, "party": {"name": "B", "_doc_id": "not ours"}, "_uri": Decimal("1.50"), "values": [None]},
+    ]
+    with open_output(tmp_path, WHOLE, NOW) as opened:
+        output = opened.open_tables(tables(columns))
+        for ordinal, row in enumerate(rows):
+            output.records["contract"].append(record_line(row, SOURCE, LINEAGE), ordinal)
+        output.commit({})
+    path = tmp_path / f"records/contract/run={opened.run_id}/part-00000.parquet"
+    plain, odd = pq.read_table(path, partitioning=None).to_pylist()
+    assert (plain["n"], plain["party"], plain["_extra"]) == (1, {"name": "Acme"}, None)
+    assert (odd["n"], odd["party"], odd["_doc_id"], odd["_uri"]) == (None, {"name": "B"}, "d1", "in/ä.pdf")
+    assert odd["_extra"] == '{"/_uri":1.50,"/values":[null],"/n":1180591620717411303424,"/party/_doc_id":"not ours"}'
 
 
 def test_empty_tables_keep_their_schema(tmp_path: Path) -> None:
@@ -287,8 +305,8 @@ def test_a_carried_column_never_stands_in_for_lineage() -> None:
 def test_a_property_never_takes_the_name_of_a_column_of_ours(name: str) -> None:
     taken = name.lower()
     with pytest.raises(SchemaError, match=f"Task 'contract': its schema has the property '{name}'.*column '{taken}'"):
-        tables({**SCHEMA["properties"], name: {"type": "string"}})
-    tables({**SCHEMA["properties"], f"{name}_": {"type": "string"}, name.strip("_"): {"type": "string"}})
+        tables((*COLUMNS, Column(name, Kind.STRING)))
+    tables((*COLUMNS, *(Column(other, Kind.STRING) for other in (f"{name}_", name.strip("_")))))
 
 
 @pytest.mark.parametrize("name", ["", "below", ".locks", ".staging", "runs"])
