@@ -1,7 +1,7 @@
 """The text of an answer in, its values out, or why there are none.
 
-An answer is accepted when it is strict JSON, satisfies the user's whole schema with formats asserted, and each value
-fits its column. The counts that stand before counted lists are taken out; an answer that is no object becomes one.
+An answer is accepted when it is strict JSON and satisfies the user's whole schema with formats asserted. The counts that
+stand before counted lists are taken out; an answer that is no object becomes one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.answers.record import Invalid
 from pipeline.errors import RejectCode
 from pipeline.schema.load import Contract
 from pipeline.schema.pointer import child
-from pipeline.schema.values import JSON, ConversionError, convert_row
+from pipeline.schema.values import JSON
 
 COUNT_PREFIX = "_n_"
 """Before the name of a counted list: the property that says how many items the model sees."""
@@ -45,7 +45,7 @@ def read_answer(text: str, contract: Contract) -> Answer | Invalid:
 
     Returns:
         The answer; or INVALID_JSON (not JSON, a key twice, NaN, a number beyond a double, half a surrogate pair) or
-        SCHEMA_VIOLATION (the schema's most telling error, or a value that its column cannot hold).
+        SCHEMA_VIOLATION (the schema's most telling error).
     """
     found = parse_json(text)
     return found if isinstance(found, Invalid) else check_answer(found, contract)
@@ -68,16 +68,12 @@ def parse_json(text: str) -> JSON | Invalid:
 
 
 def check_answer(written: JSON, contract: Contract) -> Answer | Invalid:
-    """Hold a parsed answer against the whole schema and the columns."""
+    """Hold a parsed answer against the whole schema."""
     bare, counts = _without_counts(written, contract)
     error = best_match(contract.validator.iter_errors(bare))
     if error is not None:
         return Invalid(RejectCode.SCHEMA_VIOLATION, _explain(error))
     values: Any = {"value": bare} if contract.is_wrapped else bare
-    try:
-        convert_row(values, contract.columns)
-    except ConversionError as exc:
-        return Invalid(RejectCode.SCHEMA_VIOLATION, str(exc))
     return Answer(values, written, counts)
 
 

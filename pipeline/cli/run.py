@@ -113,10 +113,30 @@ def _work(report: Mapping[str, Any]) -> list[str]:
         f"pages     {n['pages']:,} (segments {n['segments']:,}, chunks {n['chunks']:,})",
         f"answers   {n['records'] + n['rejected_answers']:,} = {n['records']:,} records + "
         f"{n['rejected_answers']:,} rejected ({n['attempts']:,} attempts, {n['reused']:,} reused)",
+        *_not_all(report["answers"]),
+        *(_found(task, found) for task, found in report["yield"].items()),
         f"rows      {rows}",
         f"tokens    {tokens['prompts']:,} in ({tokens['cached']:,} cached), {tokens['output']:,} out, "
         f"{tokens['per_second']:,.0f} a second",
     ]
+
+
+def _not_all(answers: Mapping[str, int]) -> list[str]:
+    """What was done about answers that were cut, or known not to be all; nothing when there was none."""
+    lines = []
+    if answers["split"]:
+        lines.append(f"split     {_counted(answers['split'], 'question')}, asked again as {answers['parts']:,} halves")
+    kept = [f"{answers[code]:,} {code}" for code in RejectCode if code.keeps_values and answers[code]]
+    return [*lines, f"kept      though not all: {', '.join(kept)}"] if kept else lines
+
+
+def _found(task: str, found: Mapping[str, Any]) -> str:
+    """How many items the lists of a task have, and how much was read for them."""
+    what = "page" if found["pages"] == found["segments"] else "segment"
+    n_empty = found["answers_without_items"]
+    thin = f"; {n_empty:,} of {found['answers']:,} answers list none" if n_empty else ""
+    per = f"{found[f'items_per_{what}'] or 0:.1f} a {what}"
+    return f"yield     {task}: {_counted(found['items'], 'item')} on {_counted(found['segments'], what)}, {per}{thin}"
 
 
 def _parts(n: Mapping[str, int]) -> str:

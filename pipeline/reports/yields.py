@@ -45,6 +45,8 @@ class TaskYield:
 
     Attributes:
         n_items: Items of all answers.
+        n_parts: Parts of chunks that were answered.
+        n_empty: How many of those gave no item.
         n_segments: Pages, cues and paragraphs that were asked about.
         n_pages: How many of those are pages.
         n_page_items: Items found on those.
@@ -52,6 +54,8 @@ class TaskYield:
     """
 
     n_items: int = 0
+    n_parts: int = 0
+    n_empty: int = 0
     n_segments: int = 0
     n_pages: int = 0
     n_page_items: int = 0
@@ -60,6 +64,8 @@ class TaskYield:
     def add(self, part: Part) -> None:
         """Count one part; the order in which they come means nothing."""
         self.n_items += part.n_items
+        self.n_parts += 1
+        self.n_empty += part.n_items == 0
         self.n_segments += part.n_segments
         if part.first_page is not None:
             self.n_pages += part.n_segments
@@ -70,6 +76,8 @@ class TaskYield:
         """For the run report."""
         return {
             "items": self.n_items,
+            "answers": self.n_parts,
+            "answers_without_items": self.n_empty,
             "pages": self.n_pages,
             "segments": self.n_segments,
             "items_per_page": round(self.n_page_items / self.n_pages, 3) if self.n_pages else None,

@@ -1,55 +1,118 @@
 """What is tried after a failed attempt, code by code."""
 
+import json
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from pipeline.answers.ladder import HOPELESS, Ladder
+from pipeline.answers.ladder import HOPELESS, NOT_ALL, Again, End, Ladder, Split, Step
 from pipeline.errors import RejectCode, Stage
 from pipeline.prompts.prompt import Prompt
+from pipeline.schema.load import Contract
 
-LADDER = Ladder(max_attempts=3, temperature=0.0, step=0.3, context_window=1000)
-PROMPT = Prompt("d:0:t", "d", 0, "t", list(range(100)), 200, "{}")
+LADDER = Ladder(max_attempts=3, temperature=0.0, step=0.3, context_window=20_000)
 OF_ANSWERS = [code for code in RejectCode if code.stage in (Stage.GENERATE, Stage.VALIDATE)]
 
 
+@pytest.fixture(scope="session")
+def contract(contract_of: Callable[..., Contract]) -> Contract:
+    """One whose shares grow with max_tokens (4,096)."""
+    return contract_of({"text": {"type": "string"}, "more": {"type": "string"}})
+
+
+@pytest.fixture(scope="session")
+def prompt(contract: Contract) -> Prompt:
+    return Prompt("d:0:t", "d", 0, "t", list(range(100)), contract.max_tokens, contract.decoder_schema)
+
+
+def step(prompt: Prompt, code: RejectCode, contract: Contract, n_asked: int = 1, **options: Any) -> Step:
+    ladder = options.pop("ladder", LADDER)
+    found: Step = ladder.next_step(prompt, code, contract, n_asked, can_split=options.pop("can_split", True))
+    return found
+
+
+def again(found: Step) -> Prompt:
+    assert isinstance(found, Again)
+    return found.prompt
+
+
 @pytest.mark.parametrize("code", [RejectCode.INVALID_JSON, RejectCode.SCHEMA_VIOLATION])
-def test_an_invalid_answer_is_sampled_warmer_each_time(code: RejectCode) -> None:
-    second = LADDER.next_attempt(PROMPT, code, 1)
-    assert second is not None
-    assert (second.attempt, second.temperature, second.max_tokens) == (1, 0.3, 200)
-    third = LADDER.next_attempt(second, code, 2)
-    assert third is not None
+def test_an_invalid_answer_is_told_why_and_sampled_warmer(prompt: Prompt, contract: Contract, code: RejectCode) -> None:
+    first = step(prompt, code, contract)
+    assert isinstance(first, Again)
+    assert first.says_why
+    second = first.prompt
+    assert (second.attempt, second.temperature, second.max_tokens) == (1, 0.3, 4096)
+    third = again(step(second, code, contract, 2))
     assert (third.attempt, third.temperature) == (2, 0.6)
-    assert LADDER.next_attempt(third, code, 3) is None
+    assert step(third, code, contract, 3) == End()
 
 
 @pytest.mark.parametrize("code", [RejectCode.ENGINE_FAILED, RejectCode.ENGINE_TIMEOUT])
-def test_an_engine_s_fault_is_tried_again_as_it_was(code: RejectCode) -> None:
-    second = LADDER.next_attempt(PROMPT, code, 1)
-    assert second is not None
-    assert (second.attempt, second.temperature, second.max_tokens) == (1, None, 200)
+def test_an_engine_s_fault_is_tried_again_as_it_was(prompt: Prompt, contract: Contract, code: RejectCode) -> None:
+    second = step(prompt, code, contract)
+    assert isinstance(second, Again)
+    assert not second.says_why
+    assert (second.prompt.attempt, second.prompt.temperature, second.prompt.max_tokens) == (1, None, 4096)
+    assert step(second.prompt, code, contract, 3) == End()
 
 
-def test_a_cut_answer_gets_room_as_far_as_the_window_goes_and_is_then_sampled() -> None:
-    tokens, prompt = [], PROMPT
-    for n_asked in range(1, 3):
-        following = LADDER.next_attempt(prompt, RejectCode.TRUNCATED, n_asked)
-        assert following is not None
-        prompt = following
-        tokens.append(prompt.max_tokens)
-    assert tokens == [400, 800]
-    last = Ladder(9, 0.0, 0.3, 900).climb(prompt, RejectCode.TRUNCATED)
-    assert last.max_tokens == 800
-    assert last.temperature == pytest.approx(0.9)
-    assert len(last.token_ids) + last.max_tokens <= 1000
+@pytest.mark.parametrize("code", [RejectCode.TRUNCATED, RejectCode.SALVAGED, RejectCode.LIMIT_REACHED])
+def test_more_room_twice_as_far_as_the_window_goes_and_then_two_halves(
+    prompt: Prompt, contract: Contract, code: RejectCode
+) -> None:
+    second = again(step(prompt, code, contract))
+    assert (second.attempt, second.temperature, second.max_tokens) == (1, None, 8192)
+    length = json.loads(second.decoder_schema)["properties"]["text"]["maxLength"]
+    assert length > json.loads(prompt.decoder_schema)["properties"]["text"]["maxLength"]
+    third = again(step(second, code, contract, 2))
+    assert third.max_tokens == 8192 * 2
+    assert step(third, code, contract, 3) == Split()
+    assert step(third, code, contract, 3, can_split=False) == End()
+
+
+def test_what_the_window_has_left_comes_in_eighths(prompt: Prompt, contract: Contract) -> None:
+    found = {
+        window: step(prompt, RejectCode.TRUNCATED, contract, ladder=Ladder(3, 0.0, 0.3, window), can_split=False)
+        for window in (4196, 4196 + 511, 4196 + 512, 4196 + 1300, 4196 + 4095, 4196 + 4096, 4196 + 9999)
+    }
+    tokens = [again(one).max_tokens for one in found.values()]
+    assert tokens == [4096, 4096, 4608, 5120, 4096 + 7 * 512, 8192, 8192]
+    assert again(found[4196]).temperature == 0.3, "without any room it is sampled"
+
+
+def test_a_share_that_would_not_grow_is_split_at_once(contract_of: Callable[..., Contract]) -> None:
+    bounded = contract_of({"text": {"type": "string", "maxLength": 9}})
+    prompt = Prompt("d:0:t", "d", 0, "t", [1], bounded.max_tokens, bounded.decoder_schema)
+    assert step(prompt, RejectCode.LIMIT_REACHED, bounded) == Split()
+    assert again(step(prompt, RejectCode.TRUNCATED, bounded)).max_tokens == 8192, "the user's bounds may be too large"
+
+
+def test_a_short_list_is_split_and_asked_again_only_where_it_cannot_be(prompt: Prompt, contract: Contract) -> None:
+    assert step(prompt, RejectCode.LIST_SHORT, contract) == Split()
+    second = step(prompt, RejectCode.LIST_SHORT, contract, can_split=False)
+    assert isinstance(second, Again)
+    assert not second.says_why
+    assert (second.prompt.max_tokens, second.prompt.temperature) == (4096, 0.3)
+    assert step(prompt, RejectCode.LIST_SHORT, contract, 3, can_split=False) == End()
 
 
 @pytest.mark.parametrize("code", sorted(HOPELESS))
-def test_what_cannot_help_is_not_tried(code: RejectCode) -> None:
-    assert LADDER.next_attempt(PROMPT, code, 1) is None
-    assert LADDER.climb(PROMPT, code).attempt == 1  # but a person may ask for it
+def test_what_cannot_help_is_not_tried(prompt: Prompt, contract: Contract, code: RejectCode) -> None:
+    assert step(prompt, code, contract) == End()
+    assert LADDER.climb(prompt, code, contract).prompt.attempt == 1  # but a person may ask for it
+
+
+def test_a_grown_attempt_that_the_engine_refuses_is_split(prompt: Prompt, contract: Contract) -> None:
+    grown = again(step(prompt, RejectCode.TRUNCATED, contract))
+    assert step(grown, RejectCode.ENGINE_REFUSED, contract, 2) == Split()
+    assert step(grown, RejectCode.ENGINE_REFUSED, contract, 2, can_split=False) == End()
 
 
 @pytest.mark.parametrize("code", OF_ANSWERS)
-def test_every_code_of_an_answer_has_its_rung(code: RejectCode) -> None:
-    assert (LADDER.next_attempt(PROMPT, code, 1) is None) == (code in HOPELESS)
-    assert Ladder(1, 0.0, 0.3, 1000).next_attempt(PROMPT, code, 1) is None
+def test_every_code_of_an_answer_has_its_rung(prompt: Prompt, contract: Contract, code: RejectCode) -> None:
+    assert isinstance(step(prompt, code, contract, can_split=False), End) == (code in HOPELESS)
+    once = Ladder(1, 0.0, 0.3, 20_000)
+    assert step(prompt, code, contract, ladder=once) == (Split() if code in NOT_ALL else End())
+    assert step(prompt, code, contract, ladder=once, can_split=False) == End()
