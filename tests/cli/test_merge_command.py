@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -44,17 +45,24 @@ def pipeline(project: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     return done
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    for folder in ("jobs", "schemas", "in"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "jobs" / "nightly.toml").write_text(JOB)
-    (tmp_path / "schemas" / "contract.json").write_text(json.dumps(SCHEMA))
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose run is done."""
+    folder = tmp_path_factory.mktemp("finished")
+    for name in ("jobs", "schemas", "in"):
+        (folder / name).mkdir()
+    (folder / "jobs" / "nightly.toml").write_text(JOB)
+    (folder / "schemas" / "contract.json").write_text(json.dumps(SCHEMA))
     lines = [f"Paragraph {number}: the parties agree to meet again." for number in range(6)]
-    (tmp_path / "in" / "a.txt").write_text("\n\n".join(lines))
-    done = pipeline(tmp_path, "run", "jobs/nightly.toml", "--set", "generation.temperature=0.5")
+    (folder / "in" / "a.txt").write_text("\n\n".join(lines))
+    done = pipeline(folder, "run", "jobs/nightly.toml", "--set", "generation.temperature=0.5")
     assert done.returncode == 0, done.stderr
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(finished, tmp_path / "project")
 
 
 def add_up(project: Path) -> None:

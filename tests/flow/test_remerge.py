@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_pdf import long_pdf
 from project import Notes, Project
+from scripted import record_answers
 
+from pipeline.engines.engine import FinishReason, Generation
 from pipeline.errors import JobError
 from pipeline.flow.plan import build_plan
 from pipeline.flow.remerge import recorded_job, remerge
 from pipeline.flow.stop import Stop
 from pipeline.job import load_job
+from pipeline.prompts.prompt import Prompt
 
 Schema = dict[str, Any]
 
@@ -125,6 +129,35 @@ def test_conflicts_are_those_of_the_last_merge_and_keep_their_place(project: Pro
         assert all((row["start"], row["end"]) == spans[row["chunk_index"], row["part"]] for row in mine)
 
 
+def test_a_planted_conflict_keeps_its_page(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    (tmp_path / "in" / "lease.pdf").write_bytes(long_pdf(5, lines=2))
+    project.change('kind = "synthetic"', 'kind = "replay"\nrecording = "answers.jsonl"')
+    project.change("max_tokens = 60", "max_tokens = 50")
+
+    def answer(prompt: Prompt) -> Generation:
+        who = "Bolt" if prompt.chunk_index == 3 and prompt.task == "first" else "Acme"
+        return Generation("", json.dumps({"who": who, "amount": 7}), FinishReason.STOP, 10, 0, 5)
+
+    record_answers(load_job(tmp_path / "job.toml"), answer)
+    assert project.run()["counts"]["chunks"] == 5, "a page a chunk"
+    (row,) = project.rows("conflicts")
+    assert [row[name] for name in ("task", "pointer", "policy", "kept", "lost")] == [
+        "first",
+        "/who",
+        "first",
+        '"Acme"',
+        '"Bolt"',
+    ]
+    assert [row[name] for name in ("uri", "chunk_index", "first_page", "last_page")] == ["in/lease.pdf", 3, 4, 4]
+    edit(project, lambda schema: schema["properties"]["who"].update({"x-merge": "last"}))
+    edit(project, lambda schema: schema["properties"]["who"].update({"x-merge": "vote"}), "second")
+    merged(project)
+    assert [(r["policy"], r["kept"], r["lost"], r["first_page"]) for r in project.rows("conflicts")] == [
+        ("last", '"Acme"', '"Bolt"', 4)
+    ]
+
+
 def test_new_changed_and_lost_files_are_left_to_a_run(project: Project) -> None:
     before = amounts(project)
     said = {uri: answers(project, uri) for uri in before}
@@ -178,16 +211,22 @@ def test_an_answer_that_is_not_there_is_refused(project: Project) -> None:
     assert amounts(project), "what stood there stands"
 
 
-def test_retried_and_lost_answers_are_taken_as_they_ended(tmp_path: Path) -> None:
+def test_retried_split_and_lost_answers_are_taken_as_they_ended(tmp_path: Path) -> None:
     project = Project(tmp_path, *"abcdef")
-    lossy = ("engine.synthetic.invalid_ratio=0.5", "retries.max_attempts=2")
+    lossy = ("engine.synthetic.invalid_ratio=0.4", "engine.synthetic.truncated_ratio=0.3", "retries.max_attempts=2")
     first = project.run(*lossy)
     assert first["counts"]["rejected_answers"] > 0
-    rejects, n_attempts = project.rows("rejects"), first["counts"]["attempts"]
+    assert any(row["status"] == "split" for row in project.rows("responses"))
+    rejects, responses = project.rows("rejects"), project.rows("responses")
     edit(project, declare("max"))
     report = merged(project, *lossy)
-    assert report["counts"]["reused"] == report["counts"]["attempts"] == n_attempts
+    assert report["counts"]["reused"] == report["counts"]["attempts"] == first["counts"]["attempts"]
     assert project.rows("rejects") == rejects
+    assert project.rows("responses") == responses
+    places = {(row["doc_id"], row["chunk_index"], row["part"], row["start"], row["end"]) for row in responses}
+    told = {(r["doc_id"], r["chunk_index"], r["part"], r["start"], r["end"]) for r in project.rows("conflicts")}
+    assert told <= places
+    assert any(part for _, _, part, _, _ in told)
 
 
 def test_the_job_is_found_in_the_folder(project: Project) -> None:
