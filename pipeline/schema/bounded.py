@@ -30,8 +30,8 @@ KEY_LENGTH = 64
 """Characters of a map's key, at most."""
 MOST_ITEMS = 10_000
 """Bounds of lists and maps beyond this are cut to it."""
-MOST_CHARACTERS = 100_000
-"""Bounds of strings beyond this are cut to it: llguidance makes a state of each character, 250,000 at most."""
+MOST_CHARACTERS = 1_000_000
+"""Bounds of strings beyond this are cut to it."""
 LARGEST = 10**15
 """Numbers without a bound are at most this far from 0: every integer up to here is exact in a double."""
 LARGEST_BOUND = 10**19

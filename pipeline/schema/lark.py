@@ -6,7 +6,9 @@ string is at most its maxLength characters, each of them itself (at most 4 bytes
 patterns, the other formats and uncommon steps of numbers are left to llguidance's own `%json`, with the same escapes.
 
 The lexer reads the longest piece that fits, so pieces are those of JSON: a brace, a key, a string, a number, a
-separator. No piece is the beginning of another at the same place, except digits, which go on as long as they can.
+separator. None of them begins another at the same place, except digits, which go on as long as they can, and the
+pieces of a long string, which an enum's value of as many characters could begin with. Where two fit, the shorter is not
+tried: a value may be impossible to write then, never an answer.
 Syntax: the llguidance project's docs/syntax.md.
 """
 
@@ -23,6 +25,11 @@ from pipeline.schema.number_text import grid_regex, read_grid
 
 MAX_OPTIONAL = 600
 """Optional properties of one object: llguidance keeps at most 2,000 possibilities at one place, and each takes 2."""
+
+LONG_TEXT = 512
+"""Characters beyond which a string is read in pieces: llguidance makes about 9 states of each, 250,000 at most."""
+PIECE = 256
+"""Characters of such a piece."""
 
 FREE_KEY = r"^.{1,%d}$"
 """The pattern of a map's key that only has a length."""
@@ -128,7 +135,7 @@ class _Rules:
         if "pattern" in node or ("format" in node and moment is None):
             return self._json({key: node[key] for key in _TEXT_KEYWORDS if key in node})
         if moment is None:
-            return self._add(f'/"{_CHARACTER}{{{least},{most}}}"/', "T")
+            return self._free(least, most)
         allowed = {length for length in moment.lengths if least <= length <= most}
         if not allowed:
             return None
@@ -136,6 +143,25 @@ class _Rules:
         if allowed == moment.lengths:
             return whole
         return self._add(f'{whole} & {self._add(f"""/"[^"]{{{least},{most}}}"/""", "T")}', "T")
+
+    def _free(self, least: int, most: int) -> str | None:
+        """A string whose characters are free. A long one is cut into pieces, so that the lexer has few states."""
+        if most <= LONG_TEXT:
+            return self._add(f'/"{_CHARACTER}{{{least},{most}}}"/', "T")
+        first = self._add(f'/"{_CHARACTER}{{{PIECE}}}/', "T")
+        piece = self._add(f"/{_CHARACTER}{{{PIECE}}}/", "T")
+        (n_least, least_rest), (n_most, most_rest) = divmod(least, PIECE), divmod(most, PIECE)
+        ways = {(n_least, n_least): (least_rest, PIECE - 1), (n_least + 1, n_most - 1): (0, PIECE - 1)}
+        ways[(n_most, n_most)] = (least_rest if n_least == n_most else 0, most_rest)
+        branches: list[str | None] = []
+        for (low, high), (shortest, longest) in ways.items():
+            if high == 0:
+                branches.append(self._add(f'/"{_CHARACTER}{{{shortest},{longest}}}"/', "T"))
+            elif low <= high:
+                tail = self._add(f'/{_CHARACTER}{{{shortest},{longest}}}"/', "T")
+                several = f"{piece}{{{low - 1},{high - 1}}} " if high > 1 else ""
+                branches.append(f"{first} {several}{tail}")
+        return self._any(branches)
 
     def _number(self, node: Schema) -> str | None:
         grid = read_grid(node)
