@@ -135,11 +135,18 @@ class _Merging:
             for item in one.value if isinstance(one.value, list) else ():
                 identity = _key(item, column) or sameness(item, of_item)
                 groups.setdefault(identity, []).append(replace(one, value=item))
-        fields = [replace(f, merge=Policy.FIRST.value) if f.name in column.key else f for f in of_item.children]
         return [
-            self.fields(group, fields, child(pointer, i)) if _key(group[0].value, column) else group[0].value
+            self._item(group, column, child(pointer, i)) if _key(group[0].value, column) else group[0].value
             for i, group in enumerate(groups.values())
         ]
+
+    def _item(self, group: Sequence[Found], column: Column, pointer: str) -> JSON:
+        """One item of a list of those with its key: field by field, unless the items' own policy takes one whole."""
+        of_item = column.children[0]
+        if of_item.merge and of_item.merge != Policy.FIELDS:
+            return self._value(group, of_item, pointer)
+        fields = [replace(f, merge=Policy.FIRST.value) if f.name in column.key else f for f in of_item.children]
+        return self.fields(group, fields, pointer)
 
     def _lose(self, found: Sequence[Found], kept: JSON, policy: Policy, column: Column, pointer: str) -> None:
         text = sameness(kept, column, loosely=True)

@@ -18,7 +18,8 @@ from pipeline.errors import JobError, RejectCode
 if TYPE_CHECKING:
     from pipeline.tables.current import TableView
 
-_REJECTS_SHOWN = 20
+_VALUE_SHOWN = 80
+_SHOWN = {"rejects": 20, "conflicts": 10}
 
 OutputArgument = Annotated[Path, typer.Argument(metavar="OUTPUT", help="The output folder of a job.")]
 RunOption = Annotated[
@@ -50,6 +51,8 @@ def show(output: OutputArgument, run: RunOption = None, rows: RowsOption = 10, a
             _print_rows(console, first[name])
         elif name == "rejects":
             _print_rejects(first[name])
+        elif name == "conflicts":
+            _print_conflicts(first[name])
 
 
 def _choose_run(output: Path, runs: list[str], wanted: str | None) -> str:
@@ -84,9 +87,9 @@ def _summarize(report: dict[str, Any], run_id: str) -> str:
 
 
 def _first_rows(view: TableView, n_rows: int) -> list[dict[str, Any]]:
-    """Of records the user's columns and `_uri`, of rejects all; the other tables are for machines."""
-    if view.name == "rejects":
-        return list(islice(view.iter_rows(), _REJECTS_SHOWN))
+    """Of records the user's columns and `_uri`, of rejects and conflicts all; the other tables are for machines."""
+    if view.name in _SHOWN:
+        return list(islice(view.iter_rows(), _SHOWN[view.name]))
     if not view.name.startswith("records/"):
         return []
     return list(islice(view.iter_rows(lambda name: not name.startswith("_") or name == "_uri"), n_rows))
@@ -127,3 +130,21 @@ def _print_rejects(rows: list[dict[str, Any]]) -> None:
         place = "" if row["chunk_index"] is None else f" chunk {row['chunk_index']}"
         task = "" if row["task"] is None else f" task {row['task']}"
         print(f"  {row['code']}  {row['uri']}{place}{task}\n    {row['detail']}\n    {RejectCode(row['code']).advice}")
+
+
+def _print_conflicts(rows: list[dict[str, Any]]) -> None:
+    """What stands in a row, and what another chunk said instead: where to look it up."""
+    for row in rows:
+        print(f"  {row['uri']} task {row['task']} {row['pointer']}: {_shown(row['kept'])} ({row['policy']})")
+        print(f"    chunk {row['chunk_index']}{_pages(row)} has {_shown(row['lost'])}")
+
+
+def _pages(row: dict[str, Any]) -> str:
+    if row["first_page"] is None:
+        return ""
+    one = row["first_page"] == row["last_page"]
+    return f", page {row['first_page']}" if one else f", pages {row['first_page']} to {row['last_page']}"
+
+
+def _shown(value: str) -> str:
+    return value if len(value) <= _VALUE_SHOWN else f"{value[: _VALUE_SHOWN - 3]}..."

@@ -189,6 +189,14 @@ def test_a_key_stays_what_it_was_whatever_its_own_policy(contract_of: ContractOf
     assert merged.values["a"] == [{"id": 4, "n": 3}]
 
 
+def test_items_can_be_taken_whole(contract_of: ContractOf) -> None:
+    items = {"type": "object", "properties": {"id": INTEGER, "n": INTEGER, "s": STRING}, "x-merge": "last"}
+    schema = {"type": "array", "x-key": ["id"], "items": items}
+    merged = merge_values(contract_of, schema, [[{"id": 4, "n": 1, "s": "x"}], [{"id": 4, "n": 2}]])
+    assert merged.values["a"] == [{"id": 4, "n": 2}]
+    assert merged.conflicts == (Conflict("/a/0", Policy.LAST, {"id": 4, "n": 2}, {"id": 4, "n": 1, "s": "x"}, 0, ""),)
+
+
 def test_items_of_free_form_can_have_a_key_too(contract_of: ContractOf) -> None:
     schema = {"type": "array", "x-key": ["id"], "items": {}}
     merged = merge_values(contract_of, schema, [[{"id": 1, "x": "a"}, 5, 5], [{"id": 1, "x": "b", "y": 2}, "id"]])

@@ -120,3 +120,15 @@ def test_a_folder_that_was_moved_asks_for_its_job(project: Path) -> None:
     done = pipeline(project, "merge", "moved")
     assert done.returncode == 2
     assert "Name the job file with --job" in done.stderr
+
+
+def test_show_says_what_lost_and_where(project: Path) -> None:
+    done = pipeline(project, "show", "out/nightly")
+    assert done.returncode == 0, done.stderr
+    (path,) = (project / "out" / "nightly" / "conflicts").rglob("*.parquet")
+    lost = pq.read_table(path, partitioning=None).to_pylist()
+    assert lost, "the rehearsal engine has to give two values for this test to mean something"
+    assert f"conflicts: {len(lost)} rows" in done.stdout
+    for line in lost:
+        assert f"in/a.txt task contract /pages: {line['kept']} (first)" in done.stdout
+        assert f"chunk {line['chunk_index']} has {line['lost']}" in done.stdout
