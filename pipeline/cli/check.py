@@ -12,7 +12,7 @@ from pipeline.job import Job
 from pipeline.models import resolve_model
 from pipeline.models.embedded import EMBEDDED_NAME
 from pipeline.schema.columns import describe_columns
-from pipeline.schema.lint import Level
+from pipeline.schema.finding import Level
 from pipeline.schema.load import Contract, load_contract
 
 

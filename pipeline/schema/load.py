@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError as InvalidSchema
 from jsonschema.protocols import Validator
 
 from pipeline.errors import SchemaError
-from pipeline.schema.columns import Column, build_columns
+from pipeline.schema.annotations import check_use, check_values
+from pipeline.schema.bounded import counted_lists
+from pipeline.schema.columns import Column, build_columns, has_columns
 from pipeline.schema.decoder import build_decoder_schema
-from pipeline.schema.grammar import MAX_NESTING, grammar_error, nesting, require_all
+from pipeline.schema.dialect import Upgraded
+from pipeline.schema.finding import Finding
+from pipeline.schema.grammar import grammar_error
 from pipeline.schema.intersect import Schema
-from pipeline.schema.lint import Finding, lint
+from pipeline.schema.lint import Length, lint
 from pipeline.schema.longest import longest_answer_bytes
-from pipeline.schema.normal import normalise
-from pipeline.schema.pointer import child
+from pipeline.schema.normal import Normal, build_normal
+from pipeline.schema.parse import parse_schema, shorten
+from pipeline.schema.reach import Met, reach
+from pipeline.schema.references import References
 from pipeline.schema.validator import build_validator
 
 
@@ -34,7 +35,7 @@ class Contract:
         schema: The user's schema as parsed, properties in the file's order.
         max_tokens: Most tokens of an answer; the decoder form was made for it.
         decoder_schema: The decoder form, JSON text.
-        longest_bytes: Bytes of the longest answer the decoder form allows; None when an answer need not end.
+        longest_bytes: Bytes of the longest answer the decoder form allows.
         validator: The validator form.
         columns: The columns of the table, in order.
         lint: What enforces each constraint, in the schema's order.
@@ -51,7 +52,7 @@ class Contract:
     schema: Schema
     max_tokens: int
     decoder_schema: str
-    longest_bytes: int | None
+    longest_bytes: int
     validator: Validator
     columns: tuple[Column, ...]
     lint: tuple[Finding, ...]
@@ -71,7 +72,7 @@ def load_contract(path: Path, max_tokens: int) -> Contract:
     """Read a schema file and build every form of it, except Arrow's (see `arrow.py`).
 
     Args:
-        path: A JSON Schema 2020-12 file in UTF-8.
+        path: A JSON Schema file in UTF-8: draft 2020-12, or the one that its `$schema` names.
         max_tokens: Most tokens of an answer, at least 1; unbounded strings and lists are bounded by it.
 
     Raises:
@@ -85,12 +86,14 @@ def load_contract(path: Path, max_tokens: int) -> Contract:
 
 
 def _build(path: Path, text: str, max_tokens: int) -> Contract:
-    schema = _parse(text)
-    answer = normalise(schema)
-    _check_required(answer, "")
+    schema, upgraded = parse_schema(text)
+    met, form = _follow(upgraded)
+    answer = form.node
+    is_wrapped = not has_columns(answer)
+    normal: Schema = {"type": "object", "properties": {"value": answer}, "required": ["value"]}
+    columns = build_columns(normal if is_wrapped else answer)
+    check_use(answer, columns)
     decoder_schema = build_decoder_schema(answer, max_tokens)
-    is_wrapped = answer.get("type") != "object" or not answer.get("properties")
-    normal = _wrap(answer) if is_wrapped else answer
     _check_grammar(decoder_schema)
     longest_bytes = longest_answer_bytes(decoder_schema)
     return Contract(
@@ -101,12 +104,22 @@ def _build(path: Path, text: str, max_tokens: int) -> Contract:
         decoder_schema=decoder_schema,
         longest_bytes=longest_bytes,
         validator=build_validator(text),
-        columns=build_columns(normal),
-        lint=lint(schema, normal, max_tokens, longest_bytes),
-        normal=normal,
-        counted=tuple(name for name, part in normal["properties"].items() if part.get("x-count-first") is True),
+        columns=columns,
+        lint=lint(upgraded, met, form, columns, Length(max_tokens, decoder_schema, longest_bytes)),
+        normal=normal if is_wrapped else answer,
+        counted=counted_lists(answer),
         is_wrapped=is_wrapped,
     )
+
+
+def _follow(upgraded: Upgraded) -> tuple[dict[str, Met], Normal]:
+    try:
+        references = References(upgraded.schema)
+        met = reach(references)
+        check_values(met)
+        return met, build_normal(references)
+    except RecursionError as exc:
+        raise SchemaError("nested too deeply to be followed; flatten the schema") from exc
 
 
 def _read(path: Path) -> str:
@@ -118,82 +131,7 @@ def _read(path: Path) -> str:
         raise SchemaError(f"schema {path}: not UTF-8 at byte {exc.start}; save the file as UTF-8") from exc
 
 
-def _parse(text: str) -> Schema:
-    try:
-        schema = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
-        json.dumps(schema, ensure_ascii=False).encode()  # half a surrogate pair cannot be written
-    except json.JSONDecodeError as exc:
-        raise SchemaError(f"not JSON: line {exc.lineno} column {exc.colno}: {exc.msg}") from exc
-    except ValueError as exc:
-        raise SchemaError(f"not JSON: {_shorten(str(exc))}") from exc
-    except RecursionError as exc:
-        raise SchemaError("nested too deeply to be read; flatten the schema") from exc
-    if not isinstance(schema, dict):
-        raise SchemaError(f"found {type(schema).__name__} at the top, expected a JSON object that is a schema")
-    try:
-        Draft202012Validator.check_schema(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
-    except InvalidSchema as exc:
-        where = child("", *exc.absolute_path) or "/"
-        raise SchemaError(f"at {where}: not valid JSON Schema 2020-12: {_shorten(exc.message)}") from exc
-    except RecursionError as exc:
-        raise SchemaError("nested too deeply to be checked; flatten the schema") from exc
-    return schema
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse an object that names a key twice: JSON readers disagree on which one counts."""
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise SchemaError(f"the key {key!r} stands twice in one object; keep one")
-        found[key] = value
-    return found
-
-
-def _finite(digits: str) -> float:
-    if math.isinf(float(digits)):
-        raise SchemaError(f"the number {_shorten(digits)} is beyond the range of a double; write a smaller one")
-    return float(digits)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise SchemaError(f"{name} is not JSON; write a number")
-
-
-def _wrap(answer: Schema) -> Schema:
-    return {"type": "object", "properties": {"value": answer}, "required": ["value"]}
-
-
-def _check_required(node: Schema, pointer: str) -> None:
-    """Every required name must be declared, at any level: the grammar writes no other."""
-    missing = [name for name in node.get("required", ()) if name not in node.get("properties", {})]
-    if missing:
-        raise SchemaError(
-            f"at {pointer or '/'}: 'required' names {missing[0]!r}, which 'properties' does not declare; add it"
-        )
-    for keyword in ("properties", "patternProperties"):
-        for name, part in node.get(keyword, {}).items():
-            _check_required(part, child(pointer, keyword, name))
-    for keyword in ("anyOf", "prefixItems"):
-        for i, part in enumerate(node.get(keyword, ())):
-            _check_required(part, child(pointer, keyword, i))
-    for keyword in ("items", "additionalProperties"):
-        if keyword in node:
-            _check_required(node[keyword], child(pointer, keyword))
-
-
 def _check_grammar(decoder_schema: str) -> None:
-    """Build the grammar, also with every property required: llguidance drops an optional one that no value fits."""
-    depth = nesting(decoder_schema)
-    if depth > MAX_NESTING:
-        raise SchemaError(
-            f"its decoder form is nested {depth} levels deep, vLLM takes {MAX_NESTING}; flatten the schema"
-        )
-    refused = grammar_error(decoder_schema) or grammar_error(require_all(decoder_schema))
+    refused = grammar_error(decoder_schema)
     if refused:
-        raise SchemaError(f"no grammar can be built from it: {_shorten(refused)}. Change the constraint it names")
-
-
-def _shorten(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= 240 else flat[:237] + "..."
+        raise SchemaError(f"no grammar can be built from it: {shorten(refused)}. Change the constraint it names")

@@ -12,11 +12,18 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
+from pipeline.schema.dialect import upgrade
+from pipeline.schema.references import METASCHEMAS
+
 
 def build_validator(text: str) -> Validator:
-    """Give a validator for the schema in JSON text; it expects instances whose fractions are Decimal."""
-    schema = json.loads(text, parse_float=Decimal)
-    return cast(Validator, _Exact(schema, format_checker=Draft202012Validator.FORMAT_CHECKER))
+    """Give a validator for a schema in JSON text, of any draft that is known.
+
+    It expects instances whose fractions are Decimal, and fetches nothing.
+    """
+    parsed = json.loads(text, parse_float=Decimal)
+    schema = upgrade(parsed).schema if isinstance(parsed, dict) else parsed
+    return cast(Validator, _Exact(schema, registry=METASCHEMAS, format_checker=Draft202012Validator.FORMAT_CHECKER))
 
 
 def _is_integer(_: object, value: object) -> bool:

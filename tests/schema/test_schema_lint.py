@@ -4,18 +4,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.schema.lint import Finding, Level
+from pipeline.schema.finding import Finding, Level
 from pipeline.schema.load import Contract
 
 ContractOf = Callable[..., Contract]
 
 
 def found(contract: Contract, pointer: str, keyword: str) -> Finding:
-    (one,) = [
-        f
-        for f in contract.lint
-        if f.pointer == pointer and f.keyword == keyword and not f.reason.startswith("the grammar cannot end")
-    ]
+    (one,) = [f for f in contract.lint if f.pointer == pointer and f.keyword == keyword]
     return one
 
 
@@ -44,8 +40,23 @@ def found(contract: Contract, pointer: str, keyword: str) -> Finding:
             Level.ENFORCED,
         ),
         ({"type": "number", "multipleOf": 0.1, "minimum": 0}, "multipleOf", Level.ENFORCED),
-        ({"type": "number", "multipleOf": 0.1}, "multipleOf", Level.VALIDATOR_ONLY),
-        ({"type": "object", "properties": {"b": {}}, "maxProperties": 1}, "maxProperties", Level.VALIDATOR_ONLY),
+        ({"type": "number", "multipleOf": 0.1}, "multipleOf", Level.ENFORCED),
+        ({"type": "number", "multipleOf": 0.3}, "multipleOf", Level.ENFORCED),
+        ({"type": "number", "multipleOf": 1e-25}, "multipleOf", Level.VALIDATOR_ONLY),
+        ({"type": "object", "properties": {"b": {}}, "maxProperties": 1}, "maxProperties", Level.ENFORCED),
+        (
+            {"type": "object", "properties": {"b": {}, "c": {}}, "maxProperties": 1},
+            "maxProperties",
+            Level.VALIDATOR_ONLY,
+        ),
+        ({"type": "object", "properties": {"b": {}}, "minProperties": 1}, "minProperties", Level.VALIDATOR_ONLY),
+        ({"type": "object", "propertyNames": {"pattern": "^a"}}, "propertyNames", Level.ENFORCED),
+        ({"type": "object", "propertyNames": {"pattern": "^(?=a)"}}, "propertyNames", Level.VALIDATOR_ONLY),
+        ({"type": "object", "patternProperties": {"^(?!a)": {}}}, "patternProperties", Level.VALIDATOR_ONLY),
+        ({"type": "integer", "maxLength": 5}, "maxLength", Level.REFUSED),
+        ({"type": "array", "minContains": 2}, "minContains", Level.REFUSED),
+        ({"then": {"type": "string"}}, "then", Level.REFUSED),
+        ({"type": "string", "dependencies": {"a": ["b"]}}, "dependentRequired", Level.REFUSED),
         ({"type": "object", "additionalProperties": {"const": 1}, "maxProperties": 1}, "maxProperties", Level.ENFORCED),
         ({"type": "string", "nullable": True}, "nullable", Level.REFUSED),
         ({"type": "string", "maxLenght": 5}, "maxLenght", Level.REFUSED),
@@ -87,11 +98,17 @@ def test_an_answer_that_may_be_cut_is_told(contract_of: ContractOf) -> None:
         return [f.reason for f in contract.lint if f.keyword == "length"]
 
     bounded = {"a": {"type": "string", "maxLength": 100}}
-    assert not any("may be cut" in reason for reason in lengths(contract_of(bounded, 1000)))
-    (_, told) = lengths(contract_of(bounded, 500))
-    assert "609 bytes" in told
-    assert "max_tokens = 500" in told
-    assert any("does not end" in reason for reason in lengths(contract_of({"a": {"type": "number"}})))
+    assert lengths(contract_of(bounded, 1000)) == []
+    (told,) = lengths(contract_of(bounded, 300))
+    assert "409 bytes" in told
+    assert "max_tokens = 300" in told
+
+
+def test_thin_shares_are_told_with_what_would_do(contract_of: ContractOf) -> None:
+    schema = {name: {"type": "string"} for name in "abcdefgh"}
+    (told,) = [f.reason for f in contract_of(schema, 512).lint if f.keyword == "length"]
+    enough = int(told.split("max_tokens = ")[1].split(" ")[0].replace(",", ""))
+    assert [f for f in contract_of(schema, enough).lint if f.keyword == "length"] == []
 
 
 def test_pointers_lead_to_the_schema(contract_of: ContractOf) -> None:
