@@ -1,7 +1,7 @@
 """The text of an answer in, its values out, or why there are none.
 
-An answer is accepted when it is strict JSON and satisfies the user's whole schema with formats asserted. The counts that
-stand before counted lists are taken out; an answer that is no object becomes one.
+An answer is accepted when it is strict JSON and satisfies the user's whole schema with formats asserted. The counts
+that stand before counted lists are taken out; an answer that is no object becomes one.
 """
 
 from __future__ import annotations

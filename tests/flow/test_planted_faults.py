@@ -6,6 +6,7 @@ What a run that failed so had paid for is in the journal; with the bug gone the 
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,15 @@ from project import Project
 from pipeline.cli import main
 from pipeline.engines.engine import Generation
 from pipeline.engines.supervised import SupervisedEngine
+from pipeline.flow import climbing
 from pipeline.flow.intake import Intake
+from pipeline.flow.open_document import Asked
 from pipeline.flow.settlement import Settlement
+from pipeline.prompts.prompt import Chunk
+from pipeline.prompts.splitting import split
 from pipeline.tables.journal import Journal
 from pipeline.tables.layout import Line
+from pipeline.tables.lines import PaidAnswer
 from pipeline.tables.staged import StagedTable
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -92,6 +98,37 @@ def plant_lost_question(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Settlement, "settle", planted)
 
 
+def plant_in_halves(first: int, second: int) -> Plant:
+    """A chunk is split into halves that lack some of it, or have some twice: their borders are moved."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        def planted(chunk: Chunk) -> tuple[Chunk, Chunk] | None:
+            halves = split(chunk)
+            if halves is None:
+                return None
+            one, other = halves
+            return replace(one, end=one.end + first), replace(other, new_start=other.new_start + second)
+
+        patch.setattr(climbing, "split", planted)
+
+    return plant
+
+
+def plant_lost_half(patch: pytest.MonkeyPatch) -> None:
+    """Only one half of a chunk is asked."""
+    settle = Settlement.settle
+
+    def planted(self: Settlement, asked: Asked, paid: PaidAnswer, *, is_reused: bool) -> list[Asked]:
+        found = settle(self, asked, paid, is_reused=is_reused)
+        asked.document.n_final += len(found) == 2
+        return found[:1]
+
+    patch.setattr(Settlement, "settle", planted)
+
+
+CUT = ("engine.synthetic.truncated_ratio=0.5", "retries.max_attempts=1")
+
+
 PLANTS: dict[str, tuple[Plant, str]] = {
     "lost response": (plant_in_table("responses", 0), "attempts = lines of responses/"),
     "double response": (plant_in_table("responses", 2), "attempts = lines of responses/"),
@@ -105,6 +142,9 @@ PLANTS: dict[str, tuple[Plant, str]] = {
     "source forgotten": (plant_lost_source, "left without being stopped"),
     "source given twice": (plant_double_source, "came out of the readers twice"),
     "question forgotten": (plant_lost_question, "attempts = lines of responses/"),
+    "gap between halves": (plant_in_halves(0, 1), "characters of what was split"),
+    "halves that overlap": (plant_in_halves(1, 0), "characters of what was split"),
+    "half forgotten": (plant_lost_half, "2 x split = halves"),
 }
 
 
@@ -125,7 +165,8 @@ def test_a_planted_fault_ends_the_run_with_70_and_commits_nothing(
     project = Project(tmp_path, "a", "b", "c")
     (project.folder / "in" / "bad.txt").write_bytes(b"")
     plant, sentence = PLANTS[name]
-    monkeypatch.setattr(sys, "argv", ["pipeline", "run", str(project.folder / "job.toml")])
+    words = [word for setting in CUT if "hal" in name for word in ("--set", setting)]
+    monkeypatch.setattr(sys, "argv", ["pipeline", "run", str(project.folder / "job.toml"), *words])
     with monkeypatch.context() as patch:
         plant(patch)
         with pytest.raises(SystemExit) as ended:
