@@ -6,12 +6,17 @@ become one again, in as many levels as it needs. Pure: knows no tokens and no en
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 
 from pipeline.answers.record import Record
+from pipeline.schema.decoder import build_decoder_schema
 from pipeline.schema.intersect import Schema
 from pipeline.schema.load import Contract
+from pipeline.schema.longest import longest_answer_bytes
 from pipeline.schema.policies import Policy
+from pipeline.schema.validator import build_validator
 from pipeline.schema.values import JSON, canonical_json
 
 
@@ -20,15 +25,31 @@ def reduced_names(contract: Contract) -> tuple[str, ...]:
     return tuple(column.name for column in contract.columns if column.merge == Policy.REDUCE)
 
 
-def reduction_schema(contract: Contract) -> Schema:
-    """The normal form of what the model is asked for: an object of the reduced properties, all of them there."""
+def reduction_contract(contract: Contract) -> Contract:
+    """The contract of what the model is asked for: an object of the reduced properties, all of them there.
+
+    It is made of the normal form: what only the validator knows of these properties was checked in the answers that
+    are consolidated, and is not checked again.
+    """
     names, properties = reduced_names(contract), contract.normal["properties"]
-    return {
+    normal: Schema = {
         "type": "object",
         "properties": {name: properties[name] for name in names},
         "required": list(names),
-        "additionalProperties": {"enum": []},
+        "additionalProperties": False,
     }
+    decoder_schema = build_decoder_schema(normal, contract.max_tokens)
+    return dataclasses.replace(
+        contract,
+        schema=normal,
+        normal=normal,
+        decoder_schema=decoder_schema,
+        longest_bytes=longest_answer_bytes(decoder_schema),
+        validator=build_validator(json.dumps(normal)),
+        columns=tuple(column for column in contract.columns if column.name in names),
+        counted=(),
+        is_wrapped=False,
+    )
 
 
 def contested_names(records: Sequence[Record], contract: Contract) -> tuple[str, ...]:

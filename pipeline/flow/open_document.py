@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pipeline.answers.record import Kept, Record
 from pipeline.errors import ConservationError, Reject, Stage
 from pipeline.flow.intake import ReadyDocument
+from pipeline.flow.reductions import Reduction
 from pipeline.prompts.prompt import Borders, Chunk, Prompt
 from pipeline.tables.layout import Line
 from pipeline.tables.lines import Outcome, SettledSource
@@ -78,6 +79,7 @@ class OpenDocument:
         responses: Lines of the attempts that came back.
         rejects: Questions that gave no record, or a record that is not all.
         further: Final answers to questions about no chunk, by task and part; None: there is none.
+        reductions: What consolidates a task's records, once they are all there; None: they do not differ.
     """
 
     ready: ReadyDocument
@@ -94,6 +96,7 @@ class OpenDocument:
     responses: dict[Place, Line] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     further: dict[tuple[str, str], Record | None] = field(default_factory=dict)
+    reductions: dict[str, Reduction | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """No record yet, for any task."""

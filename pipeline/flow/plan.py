@@ -15,6 +15,7 @@ from pipeline.engines.settings import EngineSettings
 from pipeline.flow.components import Components, build_components, fingerprint
 from pipeline.flow.inputs import list_entries
 from pipeline.flow.options import EVERYTHING, RunOptions
+from pipeline.flow.reductions import Reducer, build_reducers
 from pipeline.job import Job
 from pipeline.job.sections import TaskSection
 from pipeline.models import ModelFolder, resolve_model
@@ -42,6 +43,7 @@ class Plan:
         context_window: Tokens of prompt and answer together: the model's, or less where the job says so.
         tokenizer: The model's.
         maker: Cuts documents and makes prompts.
+        reducers: Consolidate the values of the tasks that ask for it (`x-merge: reduce`).
         read_limits: What reading one document may cost.
         tables: What the tables are made for.
         reading: The readers' version.
@@ -55,6 +57,7 @@ class Plan:
     context_window: int
     tokenizer: Tokenizer
     maker: PromptMaker
+    reducers: Mapping[str, Reducer]
     read_limits: ReadLimits
     tables: Tables
     reading: str
@@ -95,12 +98,26 @@ def build_plan(job: Job, options: RunOptions = EVERYTHING) -> Plan:
     questions = [_question(job, task, contracts[task.name]) for task in job.tasks]
     chunking = job.chunking
     maker = PromptMaker(tokenizer, questions, context_window, chunking.max_tokens, chunking.overlap_segments)
+    reducers = build_reducers(questions, contracts, tokenizer, context_window)
     limits = ReadLimits(job.input.read_timeout_s, job.input.read_memory_mb, job.input.n_workers)
     settings = _engine_settings(job, model, context_window, Path())
     reading = reading_version()
     components = build_components(job, settings, contracts, tokenizer.identity, reading)
     tables = _tables(job, contracts, model.name, fingerprint(components))
-    return Plan(job, entries, contracts, model, context_window, tokenizer, maker, limits, tables, reading, components)
+    return Plan(
+        job=job,
+        entries=entries,
+        contracts=contracts,
+        model=model,
+        context_window=context_window,
+        tokenizer=tokenizer,
+        maker=maker,
+        reducers=reducers,
+        read_limits=limits,
+        tables=tables,
+        reading=reading,
+        components=components,
+    )
 
 
 def _engine_settings(job: Job, model: ModelFolder, context_window: int, log_path: Path) -> EngineSettings:

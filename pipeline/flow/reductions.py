@@ -1,12 +1,68 @@
-"""One reduction while it goes on: partial answers in, level after level of prompts out, one answer at the end."""
+"""Reductions while they go on: partial answers in, level after level of prompts out, one answer at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from pipeline.answers.reduce import pack
+from pipeline.answers.read import parse_json
+from pipeline.answers.record import Record
+from pipeline.answers.reduce import (
+    contested_names,
+    pack,
+    partial_answers,
+    reduced_names,
+    reduction_contract,
+)
+from pipeline.prompts.answer_form import describe_answer
 from pipeline.prompts.prompt import Prompt
 from pipeline.prompts.reduction import ReductionMaker
+from pipeline.prompts.render import Question
+from pipeline.prompts.tokenizer import Tokenizer
+from pipeline.schema.load import Contract
+from pipeline.schema.values import JSON, canonical_json
+
+
+@dataclass(frozen=True, slots=True)
+class Reducer:
+    """How one task's values are consolidated.
+
+    Attributes:
+        whole: The task's contract.
+        contract: Of the reduced properties alone: what an answer is held against.
+        maker: Makes the prompts.
+    """
+
+    whole: Contract
+    contract: Contract
+    maker: ReductionMaker
+
+    def reduce(self, doc_id: str, records: Sequence[Record]) -> Reduction | None:
+        """The reduction of a document's records; None when they do not differ."""
+        names = contested_names(records, self.whole)
+        return Reduction(self.maker, doc_id, partial_answers(records, names)) if names else None
+
+
+def build_reducers(
+    questions: Sequence[Question], contracts: Mapping[str, Contract], tokenizer: Tokenizer, context_window: int
+) -> dict[str, Reducer]:
+    """The reducers of the tasks that have a property with `x-merge: reduce`.
+
+    Raises:
+        JobError: The question and the answer leave too little room.
+    """
+    reducers: dict[str, Reducer] = {}
+    for question in questions:
+        whole = contracts[question.task]
+        if not reduced_names(whole):
+            continue
+        contract = reduction_contract(whole)
+        form = describe_answer(contract.normal)
+        asked = dataclasses.replace(question, decoder_schema=contract.decoder_schema, answer_form=form)
+        reducers[question.task] = Reducer(whole, contract, ReductionMaker(tokenizer, asked, context_window))
+    return reducers
 
 
 class Reduction:
@@ -29,7 +85,12 @@ class Reduction:
         self.texts, self.level, self.is_stuck = list(texts), 0, False
         self._maker, self._doc_id = maker, doc_id
         self._groups: dict[str, range] = {}
-        self._answers: dict[str, str] = {}
+
+    @property
+    def values(self) -> dict[str, JSON]:
+        """What became of the properties, by name; nothing when it is stuck."""
+        found: Any = parse_json(self.texts[0]) if len(self.texts) == 1 else {}
+        return dict(found)
 
     @property
     def is_done(self) -> bool:
@@ -51,20 +112,17 @@ class Reduction:
             if len(group) > 1
         ]
 
-    def settle(self, part: str, text: str | None) -> list[Prompt]:
-        """A group has its final answer; gives the prompts of the next level when it was the last of this one.
+    def settle(self, records: Mapping[str, Record | None]) -> list[Prompt]:
+        """All prompts of a level have their final answers; gives those of the next level.
 
         Args:
-            part: Of the group's prompt.
-            text: The answer as JSON; None when there is none, and the first of the group's answers stands for it.
+            records: Answers by the part of their prompt. Where there is none, the first of a group's answers stands
+                for it.
         """
-        group = self._groups[part]
-        self._answers[part] = self.texts[group.start] if text is None else text
-        alone = {part: self.texts[group.start] for part, group in self._groups.items() if len(group) == 1}
-        if len(self._answers) + len(alone) < len(self._groups):
-            return []
-        answers = {**alone, **self._answers}
-        self.texts = [answers[part] for part in self._groups]
+        answers = {part: records.get(part) for part in self._groups}
+        self.texts = [
+            self.texts[group.start] if (record := answers[part]) is None else canonical_json(dict(record.values))
+            for part, group in self._groups.items()
+        ]
         self.level += 1
-        self._groups, self._answers = {}, {}
         return self.begin()

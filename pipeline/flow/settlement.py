@@ -14,7 +14,9 @@ from pipeline.flow.intake import LostSource, ReadyDocument
 from pipeline.flow.open_document import Asked, Best, OpenDocument
 from pipeline.flow.options import RetryRejects
 from pipeline.flow.plan import Plan
-from pipeline.prompts.prompt import Prompt
+from pipeline.flow.reductions import Reduction
+from pipeline.prompts.prompt import Chunk, Prompt
+from pipeline.prompts.reduction import NO_CHUNK
 from pipeline.reports.ledger import Ledger
 from pipeline.reports.sums import OpenWork
 from pipeline.reports.yields import Part
@@ -146,7 +148,8 @@ class Settlement:
 
     def _contract(self, asked: Asked) -> Contract:
         """What the answer to a question is held against."""
-        return self._plan.contracts[asked.prompt.task]
+        task = asked.prompt.task
+        return self._plan.contracts[task] if asked.is_about_a_chunk else self._plan.reducers[task].contract
 
     def _keep(self, asked: Asked, record: Record) -> None:
         """A question has a record."""
@@ -204,11 +207,25 @@ class Settlement:
         Returns:
             First attempts. The chunk of each has an index below 0 and no ids; task and part together are unique.
         """
-        return []
+        if task not in document.reductions:
+            document.reductions[task] = self._reduce(document, task)
+            reduction = document.reductions[task]
+            prompts = [] if reduction is None else reduction.begin()
+        else:
+            reduction = document.reductions[task]
+            answers = {part: record for (of_task, part), record in document.further.items() if of_task == task}
+            prompts = [] if reduction is None or reduction.is_done else reduction.settle(answers)
+        return [Asked(prompt, _no_chunk(document, prompt.part), document) for prompt in prompts]
+
+    def _reduce(self, document: OpenDocument, task: str) -> Reduction | None:
+        """What consolidates a task's records; None where nothing has to be."""
+        reducer, records = self._plan.reducers.get(task), document.records[task]
+        return None if reducer is None else reducer.reduce(document.ready.source.doc_id, records)
 
     def _reduced(self, document: OpenDocument, task: str) -> Mapping[str, JSON]:
         """What further questions made of a task's records: values by name of the top-level property."""
-        return {}
+        reduction = document.reductions.get(task)
+        return {} if reduction is None else reduction.values
 
     def _finish(self, document: OpenDocument) -> None:
         """All answers of a document are in: its lines go to the tables, one row a task or why there is none."""
@@ -251,6 +268,13 @@ def _response(asked: Asked, paid: PaidAnswer, answer: Record | Kept | Invalid, c
         record = answer.record if isinstance(answer, Kept) else answer
         n_items = count_items(record.values, contract.columns)
     return response_line(asked.prompt, asked.chunk, asked.document.ready.document, paid, status, n_items)
+
+
+def _no_chunk(document: OpenDocument, part: str) -> Chunk:
+    """What a question about no chunk is about: the whole document, of which it shows nothing."""
+    ready = document.ready
+    n_characters, last = len(ready.document.text), len(ready.document.segments) - 1
+    return Chunk(ready.source.doc_id, NO_CHUNK, len(ready.chunks), 0, n_characters, 0, 0, last, [], part=part)
 
 
 def _yield_part(asked: Asked, n_items: int) -> Part:

@@ -165,6 +165,10 @@ def _counts(ledger: Ledger, open_work: OpenWork) -> dict[str, object]:
 
 
 def _answers(ledger: Ledger) -> dict[str, int]:
-    """What was done about answers that were not all: questions split, answers kept by why, attempts after others."""
+    """What was asked besides the chunks, and why: attempts after others, questions split, answers put together.
+
+    And the answers that were kept though they are not all, by why.
+    """
     kept = {code.value: ledger.rejects[code.value] for code in RejectCode if code.keeps_values}
-    return {"tried_again": ledger.n_tried_again, "split": ledger.n_split, "parts": ledger.n_parts, **kept}
+    asked = {"tried_again": ledger.n_tried_again, "split": ledger.n_split, "parts": ledger.n_parts}
+    return {**asked, "reductions": ledger.n_further, **kept}

@@ -6,8 +6,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.answers.record import Record
-from pipeline.answers.reduce import contested_names, pack, partial_answers, reduced_names, reduction_schema
+from pipeline.answers.record import Invalid, Record
+from pipeline.answers.reduce import contested_names, pack, partial_answers, reduced_names, reduction_contract
+from pipeline.answers.validate import parse_answer
 from pipeline.schema.load import Contract
 
 PROPERTIES = {
@@ -24,9 +25,11 @@ def record(index: int, part: str = "", **values: str | None) -> Record:
 def test_what_is_asked_for(contract_of: Callable[..., Contract]) -> None:
     contract = contract_of(PROPERTIES, required=["title", "summary"])
     assert reduced_names(contract) == ("summary", "risks")
-    schema = reduction_schema(contract)
-    assert list(schema["properties"]) == ["summary", "risks"]
-    assert schema["required"] == ["summary", "risks"]
+    asked = reduction_contract(contract)
+    assert [column.name for column in asked.columns] == ["summary", "risks"]
+    assert parse_answer('{"summary": "s", "risks": null}', asked) == {"summary": "s", "risks": None}
+    for refused in ('{"summary": "s"}', '{"summary": 1, "risks": null}', '{"summary": "s", "risks": "", "title": ""}'):
+        assert isinstance(parse_answer(refused, asked), Invalid)
 
 
 def test_only_different_answers_are_put_together(contract_of: Callable[..., Contract]) -> None:
