@@ -1,13 +1,21 @@
-"""A list of 300 items over 60 pages, with an engine that cuts answers anywhere and leaves items out: all come, once."""
+"""Long lists with an engine that cuts answers anywhere and leaves items out: all items come, and each once."""
 
 import json
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from project import Project
+from project import Notes, Project
 from reportlab.pdfgen.canvas import Canvas
+
+from pipeline.flow.local import run_job
+from pipeline.flow.options import EVERYTHING
+from pipeline.flow.plan import build_plan
+from pipeline.flow.stop import Stop
+from pipeline.job import load_job
+from pipeline.tables.current import list_runs, load_current
 
 N_PAGES, N_PER_PAGE = 60, 5
 ITEMS = [(f"Item {number}", number * 7 % 1000) for number in range(1, N_PAGES * N_PER_PAGE + 1)]
@@ -124,3 +132,20 @@ def test_a_run_that_is_stopped_in_between_comes_to_the_same(project: Project) ->
     project.run(*LOSSY)
     assert listed(project) == ITEMS
     assert states(project)["split"] >= 2
+
+
+NOTHING_DONE = {"tried_again": 0, "split": 0, "parts": 0, "salvaged": 0, "list_short": 0, "limit_reached": 0}
+PRICES = r"(?P<name>[A-Z][a-z]+( [a-z]+)+)\s+(?P<pack>\d+ \w+)\s+EUR (?P<price>\d+\.\d\d)"
+
+
+def test_the_job_for_price_lists_finds_all_prices_of_the_sample_contract(tmp_path: Path) -> None:
+    """Ten products on one page, where max_tokens has room for eight."""
+    overrides = ("engine.kind=synthetic", f"engine.synthetic.find={PRICES}", f"output.folder={tmp_path / 'out'}")
+    stop = Stop()
+    plan = build_plan(load_job(Path(__file__).parents[2] / "jobs" / "products.toml", overrides=overrides))
+    report, _ = run_job(plan, EVERYTHING, Notes(stop), stop)
+    view = load_current(tmp_path / "out", list_runs(tmp_path / "out"))["records/products"]
+    (row,) = view.iter_rows(lambda name: name == "products")
+    assert len(row["products"]) == 10
+    assert row["products"][0] == {"name": "Whole milk", "pack": "2 litres", "price": Decimal("1.72")}
+    assert report["answers"] == {**NOTHING_DONE, "tried_again": 1}
