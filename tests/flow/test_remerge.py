@@ -211,6 +211,18 @@ def test_an_answer_that_is_not_there_is_refused(project: Project) -> None:
     assert amounts(project), "what stood there stands"
 
 
+def test_what_the_model_has_to_make_one_is_refused_until_it_has(project: Project) -> None:
+    edit(project, lambda schema: schema["properties"]["who"].update({"x-merge": "reduce"}))
+    with pytest.raises(JobError, match="pipeline merge asks no model"):
+        merged(project)
+    project.run()
+    who = [row["who"] for row in project.rows()]
+    edit(project, declare("sum"))
+    report = merged(project)
+    assert report["counts"]["reused"] == report["counts"]["attempts"] > 18
+    assert [row["who"] for row in project.rows()] == who
+
+
 def test_retried_split_and_lost_answers_are_taken_as_they_ended(tmp_path: Path) -> None:
     project = Project(tmp_path, *"abcdef")
     lossy = ("engine.synthetic.invalid_ratio=0.4", "engine.synthetic.truncated_ratio=0.3", "retries.max_attempts=2")
