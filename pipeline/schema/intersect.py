@@ -24,7 +24,7 @@ NEVER: Schema = {"enum": []}
 WHY = "$why"
 """While a normal form is made, a node that accepts nothing says why under this key."""
 
-MAX_BRANCHES = 512
+MAX_BRANCHES = 64
 """Most branches of the product of two unions; the larger one's partner is left to the validator."""
 
 ORIGIN = "$at"

@@ -197,7 +197,7 @@ class _Normaliser:
             self.notes.leave((place.pointer,), keyword, reason)
             self.notes.loose[child(place.pointer, keyword)] = reason
             return a
-        self._count(_n_branches(result))
+        self._count(len(result.get("anyOf", ())))
         return result
 
     def _referenced(self, place: Place, keyword: str, way: _Way) -> Schema:
@@ -292,10 +292,6 @@ class _Normaliser:
                         [node["properties"][name] for node in parts if name in node.get("properties", {})]
                     )
         return {**result, "properties": properties} if properties else result
-
-
-def _n_branches(node: Schema) -> int:
-    return sum(1 + len(branch.get("properties", ())) for branch in node.get("anyOf", ()))
 
 
 def _n_nodes(node: Schema) -> int:
