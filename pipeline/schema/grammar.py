@@ -115,29 +115,3 @@ def _has_none(text: Schema) -> bool:
 def _text_error(string_schema: str) -> str:
     error: str = LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(string_schema))
     return error
-
-
-MAX_NESTING = 64
-"""Objects and arrays within each other that vLLM allows in the text of a schema."""
-
-
-def nesting(decoder_schema: str) -> int:
-    """Count the objects and arrays that stand within each other at the deepest place of a JSON text."""
-    levels, depth = [json.loads(decoder_schema)], 0
-    while levels:
-        containers = [value for value in levels if isinstance(value, dict | list)]
-        levels = [part for value in containers for part in (value.values() if isinstance(value, dict) else value)]
-        depth += bool(containers)
-    return depth
-
-
-def require_all(decoder_schema: str) -> str:
-    """Give the decoder form with every property required."""
-
-    def required(node: Schema) -> Schema:
-        if isinstance(node.get("properties"), dict) and node.get("type") == "object":
-            return {**node, "required": [*node["properties"]]}
-        return node
-
-    whole: str = json.dumps(json.loads(decoder_schema, object_hook=required))
-    return whole
