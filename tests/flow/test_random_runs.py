@@ -24,7 +24,8 @@ NAMES = "abcdef"
 CONTENTS = ("first text", "second text", "", None)
 """What a document may hold; "": no bytes; None: it is not there."""
 N_EXAMPLES = int(os.environ.get("RANDOM_RUNS", "4"))
-LOSSES = {"lossy": ("0.3", "0.15"), "sound": ("0", "0")}
+LOSSES = {"lossy": ("0.3", "0.15"), "cut": ("0.1", "0.5"), "sound": ("0", "0")}
+"""Shares of answers that are invalid and that are cut; after two of those in a row a chunk is split."""
 LIVES = ("0", "0.15")
 
 
