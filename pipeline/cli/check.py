@@ -12,6 +12,7 @@ from pipeline.job import Job
 from pipeline.models import resolve_model
 from pipeline.models.embedded import EMBEDDED_NAME
 from pipeline.schema.columns import describe_columns
+from pipeline.schema.decoder import share_budget
 from pipeline.schema.finding import Level
 from pipeline.schema.load import Contract, load_contract
 
@@ -50,12 +51,28 @@ def _sources(job: Job, limit: int | None) -> dict[str, Any]:
     return {"n_sources": endings.total(), "endings": dict(endings), "size_bytes": size_bytes, "n_missing": missing}
 
 
+MAX_SHARES = 40
+"""Lines of the table of shares."""
+_OWNER = {True: "share", False: "schema"}
+"""Whose a bound is: ours, shared out of max_tokens, or the schema's own."""
+
+
 def _task(contract: Contract) -> dict[str, Any]:
     return {
         "schema": str(contract.path),
         "max_tokens": contract.max_tokens,
         "longest_answer_bytes": contract.longest_bytes,
         "columns": dict(describe_columns(contract.columns)),
+        "shares": [
+            {
+                "field": share.pointer,
+                "what": share.what,
+                "bound": share.bound,
+                "of": _OWNER[share.is_ours],
+                "tokens": share.tokens,
+            }
+            for share in share_budget(contract.answer, contract.max_tokens)
+        ],
         "findings": [
             {"pointer": f.pointer, "keyword": f.keyword, "level": f.level.value, "reason": f.reason}
             for f in contract.lint
@@ -75,6 +92,7 @@ def _text(result: dict[str, Any]) -> str:
         lines.append(f"missing   {result['n_missing']:,} files cannot be opened; each will be a reject")
     for name, task in result["tasks"].items():
         lines += ["", f"task {name}: {task['schema']}, at most {task['max_tokens']} tokens", *_columns(task["columns"])]
+        lines += _shares(task)
         lines += _findings(task["findings"])
     return "\n".join([*lines, "", "ok"])
 
@@ -82,6 +100,23 @@ def _text(result: dict[str, Any]) -> str:
 def _columns(columns: dict[str, str]) -> list[str]:
     width = max(map(len, columns), default=0)
     return [f"  {name:<{width}}  {kind}" for name, kind in columns.items()]
+
+
+def _shares(task: dict[str, Any]) -> list[str]:
+    """What each string, list and map may take of max_tokens, and the total."""
+    rows = [
+        (share["field"] or "/", f"{share['bound']:,} {share['what']}", share["of"], f"{share['tokens']:,} tokens")
+        for share in task["shares"]
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  at most" if rows else ""]
+    for field, bound, owner, tokens in rows:
+        cells = f"{field:<{widths[0]}}  {bound:>{widths[1]}}  {owner:<{widths[2]}}  {tokens:>{widths[3]}}"
+        lines.append(f"    {cells}")
+    if len(lines) > MAX_SHARES:
+        lines[MAX_SHARES:] = [f"    ... {len(rows) - MAX_SHARES + 1:,} more; --json tells all"]
+    total = f"  longest answer {task['longest_answer_bytes']:,} tokens of max_tokens {task['max_tokens']:,}"
+    return [*filter(None, lines), total]
 
 
 def _findings(findings: list[dict[str, str]]) -> list[str]:

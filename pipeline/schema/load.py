@@ -20,6 +20,7 @@ from pipeline.schema.lint import Length, lint
 from pipeline.schema.longest import longest_answer_bytes
 from pipeline.schema.normal import Normal, build_normal
 from pipeline.schema.parse import parse_schema, shorten
+from pipeline.schema.pydantic_model import is_model, read_model
 from pipeline.schema.reach import Met, reach
 from pipeline.schema.references import References
 from pipeline.schema.validator import build_validator
@@ -30,8 +31,8 @@ class Contract:
     """One task's data contract.
 
     Attributes:
-        name: The schema file's name without its ending.
-        path: The schema file.
+        name: The schema file's name without its ending, or the model's name.
+        path: The schema file, or a Pydantic model: `x.py:Model`.
         schema: The user's schema as parsed, properties in the file's order.
         max_tokens: Most tokens of an answer; the decoder form was made for it.
         decoder_schema: The decoder form, JSON text.
@@ -60,27 +61,30 @@ class Contract:
     counted: tuple[str, ...] = ()
     is_wrapped: bool = False
 
+    @property
+    def answer(self) -> Schema:
+        """The normal form of the bare answer: what the model writes."""
+        wrapped: Schema = self.normal["properties"]["value"] if self.is_wrapped else self.normal
+        return wrapped
+
     def decoder_for(self, max_tokens: int) -> str:
         """The decoder form for answers of another length."""
-        if max_tokens == self.max_tokens:
-            return self.decoder_schema
-        answer = self.normal["properties"]["value"] if self.is_wrapped else self.normal
-        return build_decoder_schema(answer, max_tokens)
+        return self.decoder_schema if max_tokens == self.max_tokens else build_decoder_schema(self.answer, max_tokens)
 
 
 def load_contract(path: Path, max_tokens: int) -> Contract:
     """Read a schema file and build every form of it, except Arrow's (see `arrow.py`).
 
     Args:
-        path: A JSON Schema file in UTF-8: draft 2020-12, or the one that its `$schema` names.
+        path: A JSON Schema file in UTF-8: draft 2020-12, or the one that its `$schema` names. Or a Pydantic model,
+            `schemas/x.py:Model`.
         max_tokens: Most tokens of an answer, at least 1; unbounded strings and lists are bounded by it.
 
     Raises:
         SchemaError: the file cannot be read, is no JSON, is no valid schema, or asks for what no form can express.
     """
-    text = _read(path)
     try:
-        return _build(path, text, max_tokens)
+        return _build(path, _read(path), max_tokens)
     except SchemaError as exc:
         raise SchemaError(f"schema {path}: {exc}") from exc
 
@@ -97,7 +101,7 @@ def _build(path: Path, text: str, max_tokens: int) -> Contract:
     _check_grammar(decoder_schema)
     longest_bytes = longest_answer_bytes(decoder_schema)
     return Contract(
-        name=path.stem,
+        name=path.name.rpartition(":")[2] if is_model(path) else path.stem,
         path=path,
         schema=schema,
         max_tokens=max_tokens,
@@ -123,12 +127,14 @@ def _follow(upgraded: Upgraded) -> tuple[dict[str, Met], Normal]:
 
 
 def _read(path: Path) -> str:
+    if is_model(path):
+        return read_model(path)
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as exc:
-        raise SchemaError(f"schema {path}: cannot be read ({exc.strerror}); correct the path in the job file") from exc
+        raise SchemaError(f"cannot be read ({exc.strerror}); correct the path in the job file") from exc
     except UnicodeDecodeError as exc:
-        raise SchemaError(f"schema {path}: not UTF-8 at byte {exc.start}; save the file as UTF-8") from exc
+        raise SchemaError(f"not UTF-8 at byte {exc.start}; save the file as UTF-8") from exc
 
 
 def _check_grammar(decoder_schema: str) -> None:

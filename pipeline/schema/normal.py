@@ -37,7 +37,7 @@ from pipeline.schema.keywords import KEYWORDS, NAMED, check_ranges, declared_typ
 from pipeline.schema.pointer import child
 from pipeline.schema.references import KEYWORDS as REFERENCES
 from pipeline.schema.references import Place, References
-from pipeline.schema.settle import settle
+from pipeline.schema.settle import n_nodes, settle
 
 MAX_NODES = 1_000
 """Most nodes of a normal form. What is deeper than fits is any value; the validator still checks it."""
@@ -86,8 +86,10 @@ def build_normal(references: References) -> Normal:
         node = settle(whole, normaliser.notes)
         if is_never(node):
             raise SchemaError(f"no answer can satisfy it: {node.get(WHY, 'its constraints contradict each other')}")
-        if _n_nodes(node) <= MAX_NODES:
+        if n_nodes(node) <= MAX_NODES:
             return Normal(node, normaliser.notes, frozenset(normaliser.reached))
+        if len(node.get("properties", ())) + len(node.get("anyOf", ())) > MAX_NODES:
+            break
     raise SchemaError(f"it has more than {MAX_NODES:,} parts at its top level; split the task into smaller ones")
 
 
@@ -292,14 +294,3 @@ class _Normaliser:
                         [node["properties"][name] for node in parts if name in node.get("properties", {})]
                     )
         return {**result, "properties": properties} if properties else result
-
-
-def _n_nodes(node: Schema) -> int:
-    count, waiting = 0, [node]
-    while waiting:
-        part = waiting.pop()
-        count += 1
-        waiting += [*part.get("anyOf", ()), *part.get("prefixItems", ())]
-        waiting += [*part.get("properties", {}).values(), *part.get("patternProperties", {}).values()]
-        waiting += [part[keyword] for keyword in ("items", "additionalProperties") if keyword in part]
-    return count

@@ -195,3 +195,15 @@ def _leave_sizes(node: Schema, at: tuple[str, ...], notes: Notes) -> None:
         notes.leave(at, "minProperties", "the grammar does not count properties; an answer that breaks it is rejected")
     if node.get("maxProperties", math.inf) < len(node["properties"]):
         notes.leave(at, "maxProperties", "the grammar does not count properties; an answer that breaks it is rejected")
+
+
+def n_nodes(node: Schema) -> int:
+    """Count the nodes of a normal form."""
+    count, waiting = 0, [node]
+    while waiting:
+        part = waiting.pop()
+        count += 1
+        waiting += [*part.get("anyOf", ()), *part.get("prefixItems", ())]
+        waiting += [*part.get("properties", {}).values(), *part.get("patternProperties", {}).values()]
+        waiting += [part[keyword] for keyword in ("items", "additionalProperties") if keyword in part]
+    return count

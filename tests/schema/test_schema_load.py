@@ -169,28 +169,22 @@ def test_a_definition_that_calls_itself_is_a_json_column(contract_of: Callable[.
 
 def test_what_multiplies_is_cut_to_any_value(contract_of: Callable[..., Contract]) -> None:
     wide = {
-        f"d{i}": {"type": "object", "properties": {n: {"$ref": f"#/$defs/d{i + 1}"} for n in "abcdefgh"}}
+        f"d{i}": {"type": "object", "properties": {f"{n}": {"$ref": f"#/$defs/d{i + 1}"} for n in range(40)}}
         for i in range(9)
     }
     contract = contract_of(
         {"type": "object", "properties": {"a": {"$ref": "#/$defs/d0"}}, "$defs": {**wide, "d9": {"type": "null"}}}
     )
-    assert contract.normal["properties"]["a"]["properties"]["a"]["properties"]["a"]["properties"]["a"] == {}
+    assert contract.normal["properties"]["a"]["properties"]["0"] == {}
     levels = {f.pointer: f.level for f in contract.lint if f.keyword == "type"}
     assert levels["/$defs/d0"] is Level.ENFORCED
     assert levels["/$defs/d9"] is Level.VALIDATOR_ONLY
 
 
 def test_unions_that_multiply_are_left_to_the_validator(contract_of: Callable[..., Contract]) -> None:
-    parts = [{"anyOf": [{"required": [f"{i}{n}"]} for n in "abcdefgh"]} for i in range(4)]
+    parts = [{"anyOf": [{"required": [name], "minProperties": i} for name in "abcdefgh"]} for i in range(3)]
     contract = contract_of(
-        {
-            "a": {
-                "type": "object",
-                "properties": {f"{i}{n}": {"type": "null"} for n in "abcdefgh" for i in range(4)},
-                "allOf": parts,
-            }
-        }
+        {"a": {"type": "object", "properties": {name: {"type": "null"} for name in "abcdefgh"}, "allOf": parts}}
     )
     left = [f for f in contract.lint if f.level is Level.VALIDATOR_ONLY and "multiplies" in f.reason]
     assert left
