@@ -24,7 +24,8 @@ from pipeline.schema.moments import MOMENTS
 from pipeline.schema.number_text import grid_regex, read_grid
 
 MAX_OPTIONAL = 600
-"""Optional properties of one object: llguidance keeps at most 2,000 possibilities at one place, and each takes 2."""
+"""Optional properties of one object, or of all objects of a union: each is two of the 2,000 possibilities that
+llguidance keeps at one place."""
 
 LONG_TEXT = 512
 """Characters beyond which a string is read in pieces: llguidance makes about 9 states of each, 250,000 at most."""
@@ -73,6 +74,7 @@ class _Rules:
         self.lines: list[str] = []
         self._names: dict[str, str] = {}
         self._made: dict[str, str | None] = {}
+        self._n_optional: dict[str, int] = {}
         self._makers: dict[str, Callable[[Schema], str | None]] = {
             "string": self._string,
             "integer": self._number,
@@ -117,7 +119,19 @@ class _Rules:
 
     def _any(self, branches: list[str | None]) -> str | None:
         possible = list(dict.fromkeys(branch for branch in branches if branch is not None))
-        return self._add(" | ".join(possible)) if len(possible) > 1 else next(iter(possible), None)
+        if len(possible) < 2:
+            return next(iter(possible), None)
+        return self._count(self._add(" | ".join(possible)), sum(self._n_optional.get(one, 0) for one in possible))
+
+    def _count(self, name: str, n_optional: int) -> str:
+        """Note how many optional properties stand at the beginning of a rule, and give its name."""
+        if n_optional > MAX_OPTIONAL:
+            raise SchemaError(
+                f"an object, or the objects of a union, with {n_optional} optional properties: at most {MAX_OPTIONAL} "
+                "are supported"
+            )
+        self._n_optional[name] = n_optional
+        return name
 
     def _enum(self, values: list[object]) -> str | None:
         """One terminal for all scalars; arrays and objects piece by piece."""
@@ -226,9 +240,6 @@ class _Rules:
         members = [(f'{_written(name)} ": " {value}', name in required) for name, value in values if value is not None]
         if required - {name for name, value in values if value is not None}:
             return None
-        n_optional = sum(not always for _, always in members)
-        if n_optional > MAX_OPTIONAL:
-            raise SchemaError(f"an object with {n_optional} optional properties, at most {MAX_OPTIONAL} are supported")
         first, later = '"}"', '"}"'
         for member, always in reversed(members):
             if always:
@@ -236,7 +247,7 @@ class _Rules:
             else:
                 first = self._add(f"{member} {later} | {first}")
                 later = self._add(f'", " {member} {later} | {later}')
-        return self._add(f'"{{" {first}')
+        return self._count(self._add(f'"{{" {first}'), sum(not always for _, always in members))
 
 
 _TEXT_KEYWORDS = ("type", "pattern", "format", "minLength", "maxLength")

@@ -130,6 +130,17 @@ def test_an_object_of_many_optional_properties(can_write: CanWrite) -> None:
     assert "at most 600" in grammar_error(object_of({str(n): {"type": "null"} for n in range(601)}, []))
 
 
+def test_a_union_of_objects_with_many_optional_properties(can_write: CanWrite) -> None:
+    parts: list[dict[str, Any]] = [
+        {"type": "object", "properties": {f"{i} {n}": {"type": "null"} for n in range(100)}, "required": []}
+        for i in range(7)
+    ]
+    form = json.dumps({"anyOf": parts[:6]})
+    for part in parts[:6]:
+        assert can_write(form, json.dumps(dict.fromkeys(part["properties"])))
+    assert "700 optional properties" in grammar_error(json.dumps({"anyOf": parts}))
+
+
 def test_equal_parts_are_written_once() -> None:
     part = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 9}}, "required": ["a"]}
     one, many = object_of({"x": part}), object_of({f"x{n}": part for n in range(50)})
