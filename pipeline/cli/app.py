@@ -14,6 +14,7 @@ from pipeline import __version__
 from pipeline.cli.check import check
 from pipeline.cli.merge import merge
 from pipeline.cli.run import run
+from pipeline.cli.schema import schema
 from pipeline.cli.show import show
 from pipeline.cli.signals import InterruptError, StopNowError, ignore_signals, interrupt_on_signals
 from pipeline.errors import PipelineError, TryAgainError
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(check)
+app.command()(schema)
 app.command()(show)
 app.command()(merge)
 
