@@ -7,6 +7,7 @@ the grammar, not by the model. A list that has fewer items than the model said i
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -45,10 +46,15 @@ def find_short(counts: Mapping[str, JSON], values: Mapping[str, JSON], normal: S
     for name, count in counts.items():
         value = values.get(name)
         n_items = len(value) if isinstance(value, list) else 0
-        most = normal["properties"][name].get("maxItems", n_items + 1)
-        if isinstance(count, int) and count > n_items and n_items < most:
+        if isinstance(count, int) and count > n_items < _most_items(normal["properties"][name]):
             found.append(f"{child('', name)} has {n_items} of {count} items")
     return found
+
+
+def _most_items(node: Schema) -> float:
+    """How long the user's schema lets a list be."""
+    branches = [branch for branch in node.get("anyOf", [node]) if branch.get("type", "array") == "array"]
+    return max((branch.get("maxItems", math.inf) for branch in branches), default=0)
 
 
 @lru_cache(maxsize=64)

@@ -14,6 +14,8 @@ from __future__ import annotations
 import dataclasses
 from functools import lru_cache
 
+from pipeline.answers.complete import find_reached
+from pipeline.answers.record import Invalid, Kept
 from pipeline.errors import RejectCode
 from pipeline.prompts.prompt import Prompt
 from pipeline.schema.load import Contract
@@ -67,45 +69,47 @@ class Ladder:
     step: float
     context_window: int
 
-    def next_step(self, prompt: Prompt, code: RejectCode, contract: Contract, n_asked: int, *, can_split: bool) -> Step:
-        """What to do after `prompt` failed with `code`.
+    def next_step(
+        self, prompt: Prompt, answer: Kept | Invalid, contract: Contract, n_asked: int, *, can_split: bool
+    ) -> Step:
+        """What to do after an attempt that gave no whole answer.
 
         Args:
-            prompt: The attempt that failed.
-            code: Why.
+            prompt: The attempt.
+            answer: What it gave.
             contract: Of its task.
             n_asked: How often this question was asked so far.
             can_split: Whether its chunk may be cut in two.
         """
-        has_more = n_asked < self.max_attempts
+        code, has_more = answer.code, n_asked < self.max_attempts
         if code in NOT_ALL or _was_too_much(prompt, code, contract):
-            grown = self._grown(prompt, code, contract) if has_more else None
+            grown = self._grown(prompt, answer, contract) if has_more else None
             if grown is not None:
                 return Again(grown)
             if can_split:
                 return Split()
         if code in HOPELESS or not has_more:
             return End()
-        return self.climb(prompt, code, contract)
+        return self.climb(prompt, answer, contract)
 
-    def climb(self, prompt: Prompt, code: RejectCode, contract: Contract) -> Again:
+    def climb(self, prompt: Prompt, answer: Kept | Invalid, contract: Contract) -> Again:
         """The next attempt at the same chunk, whatever the number of those before."""
-        attempt = prompt.attempt + 1
+        code, attempt = answer.code, prompt.attempt + 1
         if code in _NOT_THE_PROMPT or code in HOPELESS:
             return Again(dataclasses.replace(prompt, attempt=attempt))
-        grown = self._grown(prompt, code, contract)
+        grown = self._grown(prompt, answer, contract)
         if grown is not None:
             return Again(grown)
         warmer = dataclasses.replace(prompt, attempt=attempt, temperature=self.temperature + attempt * self.step)
         return Again(warmer, says_why=code not in NOT_ALL)
 
-    def _grown(self, prompt: Prompt, code: RejectCode, contract: Contract) -> Prompt | None:
+    def _grown(self, prompt: Prompt, answer: Kept | Invalid, contract: Contract) -> Prompt | None:
         """The next attempt with room for twice as many tokens, or as many eighths more as the window has.
 
-        None when that is no more, or when what was reached would not get a larger share of it. Eighths: each number of
+        None when that is no more, or when something that is full would be as full as before. Eighths: each number of
         tokens is a grammar of its own.
         """
-        if code in HOPELESS or code not in NOT_ALL or code is RejectCode.LIST_SHORT:
+        if answer.code not in NOT_ALL or answer.code is RejectCode.LIST_SHORT:
             return None
         eighth = -(-prompt.max_tokens // _EIGHTHS)
         n_eighths = min(_EIGHTHS, (self.context_window - len(prompt.token_ids) - prompt.max_tokens) // eighth)
@@ -113,8 +117,10 @@ class Ladder:
             return None
         max_tokens = min(prompt.max_tokens + n_eighths * eighth, 2 * prompt.max_tokens)
         form = _decoder_form(contract, max_tokens)
-        if code is RejectCode.LIMIT_REACHED and form == prompt.decoder_schema:
-            return None
+        if isinstance(answer, Kept) and answer.code is RejectCode.LIMIT_REACHED:
+            values = answer.record.values
+            if find_reached(values["value"] if contract.is_wrapped else values, form):
+                return None
         return dataclasses.replace(prompt, attempt=prompt.attempt + 1, max_tokens=max_tokens, decoder_schema=form)
 
 

@@ -62,12 +62,12 @@ class Climber:
         prompt, best = asked.prompt, _better(asked.best, answer, asked.prompt, contract)
         beyond = None
         if is_reused:
-            beyond = self._again(asked, answer, best, self._ladder.climb(prompt, answer.code, contract))
+            beyond = self._again(asked, answer, best, self._ladder.climb(prompt, answer, contract))
             if self._was_paid(beyond.prompt):
                 return beyond
         halves = self._halves(asked)
         n_asked = asked.n_before + 1
-        step = self._ladder.next_step(prompt, answer.code, contract, n_asked, can_split=halves is not None)
+        step = self._ladder.next_step(prompt, answer, contract, n_asked, can_split=halves is not None)
         if isinstance(step, Again):
             return self._again(asked, answer, best, step)
         if isinstance(step, Split) and halves is not None:

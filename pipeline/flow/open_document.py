@@ -160,9 +160,9 @@ class OpenDocument:
             raise ConservationError(f"Attempt {prompt.attempt} of {prompt.prompt_id!r} was answered twice.")
         self.responses[place] = line
 
-    def mark_response(self, prompt: Prompt, attempt: int, status: str) -> None:
-        """An attempt turned out to be this: split, or the one that is kept."""
-        self.responses[self._place(prompt, attempt)]["status"] = status
+    def mark_response(self, prompt: Prompt, attempt: int, status: str, n_items: int | None) -> None:
+        """An attempt turned out to be this: split, or the one that is kept, with so many items."""
+        self.responses[self._place(prompt, attempt)] |= {"status": status, "n_items": n_items}
 
     def ordered_responses(self) -> list[Line]:
         """Attempts by chunk, task, part and number, whatever order they came in; those about no chunk last."""

@@ -125,7 +125,7 @@ class Settlement:
             self.ledger.n_tried_again += 1
             return [after]
         if isinstance(after, Halves):
-            document.mark_response(prompt, prompt.attempt, "split")
+            document.mark_response(prompt, prompt.attempt, "split", None)
             document.split(prompt.task)
             self.ledger.add_split(asked.chunk, after.chunks)
             return [*after.asked, *self._end(asked)]
@@ -172,7 +172,8 @@ class Settlement:
             detail = best.kept.detail
             self.ledger.n_kept += 1
             self._keep(asked, best.kept.record)
-            document.mark_response(prompt, best.attempt, code.value)
+            n_items = count_items(best.kept.record.values, self._contract(asked).columns)
+            document.mark_response(prompt, best.attempt, code.value, n_items)
         elif not asked.is_about_a_chunk:
             document.further[prompt.task, prompt.part] = None
             detail = f"{answer.code.value}: {answer.detail}"

@@ -63,4 +63,7 @@ def test_a_list_with_fewer_items_than_counted() -> None:
     assert find_short({"a/b": 3}, {"a/b": [1, 2, 3, 4]}, normal) == []
     assert find_short({"few": 9}, {"few": [1, 2]}, normal) == [], "the user wants no more"
     assert find_short({"few": 9}, {"few": [1]}, normal) == ["/few has 1 of 9 items"]
+    either = {"properties": {"few": {"anyOf": [{"type": "null"}, {"type": "array", "maxItems": 2}]}}}
+    assert find_short({"few": 9}, {"few": [1, 2]}, either) == []
+    assert find_short({"few": 9}, {"few": [1]}, either) == ["/few has 1 of 9 items"]
     assert find_short({"a/b": "3"}, {"a/b": []}, normal) == [], "no count"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.answers.ladder import HOPELESS, NOT_ALL, Again, End, Ladder, Split, Step
+from pipeline.answers.record import Invalid, Kept, Record
 from pipeline.errors import RejectCode, Stage
 from pipeline.prompts.prompt import Prompt
 from pipeline.schema.load import Contract
@@ -26,9 +27,17 @@ def prompt(contract: Contract) -> Prompt:
     return Prompt("d:0:t", "d", 0, "t", list(range(100)), contract.max_tokens, contract.decoder_schema)
 
 
+def failed(code: RejectCode, prompt: Prompt) -> Kept | Invalid:
+    """An answer that failed so; one that is full to its share has text that fills it."""
+    if not code.keeps_values:
+        return Invalid(code, "it failed")
+    node = json.loads(prompt.decoder_schema)["properties"]["text"]
+    return Kept(Record("d", 0, "t", {"text": "x" * node["maxLength"]}), code, "it is full")
+
+
 def step(prompt: Prompt, code: RejectCode, contract: Contract, n_asked: int = 1, **options: Any) -> Step:
-    ladder = options.pop("ladder", LADDER)
-    found: Step = ladder.next_step(prompt, code, contract, n_asked, can_split=options.pop("can_split", True))
+    ladder, answer = options.pop("ladder", LADDER), failed(code, prompt)
+    found: Step = ladder.next_step(prompt, answer, contract, n_asked, can_split=options.pop("can_split", True))
     return found
 
 
@@ -83,10 +92,11 @@ def test_what_the_window_has_left_comes_in_eighths(prompt: Prompt, contract: Con
 
 
 def test_a_share_that_would_not_grow_is_split_at_once(contract_of: Callable[..., Contract]) -> None:
-    bounded = contract_of({"text": {"type": "string", "maxLength": 9}})
-    prompt = Prompt("d:0:t", "d", 0, "t", [1], bounded.max_tokens, bounded.decoder_schema)
-    assert step(prompt, RejectCode.LIMIT_REACHED, bounded) == Split()
-    assert again(step(prompt, RejectCode.TRUNCATED, bounded)).max_tokens == 8192, "the user's bounds may be too large"
+    few = contract_of({"text": {"type": "string"}, "names": {"type": "array", "items": {"enum": ["a"]}}})
+    huge = Prompt("d:0:t", "d", 0, "t", [1], 600_000, few.decoder_for(600_000))
+    wide = Ladder(3, 0.0, 0.3, 9_000_000)
+    assert step(huge, RejectCode.LIMIT_REACHED, few, ladder=wide) == Split(), "as long as any string may get"
+    assert again(step(huge, RejectCode.TRUNCATED, few, ladder=wide)).max_tokens == 1_200_000
 
 
 def test_a_short_list_is_split_and_asked_again_only_where_it_cannot_be(prompt: Prompt, contract: Contract) -> None:
@@ -101,7 +111,7 @@ def test_a_short_list_is_split_and_asked_again_only_where_it_cannot_be(prompt: P
 @pytest.mark.parametrize("code", sorted(HOPELESS))
 def test_what_cannot_help_is_not_tried(prompt: Prompt, contract: Contract, code: RejectCode) -> None:
     assert step(prompt, code, contract) == End()
-    assert LADDER.climb(prompt, code, contract).prompt.attempt == 1  # but a person may ask for it
+    assert LADDER.climb(prompt, failed(code, prompt), contract).prompt.attempt == 1  # but a person may ask for it
 
 
 def test_a_grown_attempt_that_the_engine_refuses_is_split(prompt: Prompt, contract: Contract) -> None:

@@ -1,6 +1,9 @@
 """Chunks that are asked again as halves: what is recorded, reused, resumed and retried, run by run."""
 
 import json
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +85,28 @@ def test_a_run_stopped_among_halves_goes_on_there(project: Project, tmp_path: Pa
     for table in ("records/first", "records/second", "responses", "rejects"):
         got, expected = ([str(without_job(line)) for line in one.rows(table)] for one in (project, fresh))
         assert sorted(got) == sorted(expected)
+
+
+def test_a_run_killed_among_halves_goes_on_there(project: Project, tmp_path: Path) -> None:
+    ratio = "truncated_ratio = 0.6, latency_s = 0.05, n_parallel = 2"
+    project.change('kind = "synthetic"', f'kind = "synthetic"\nsynthetic = {{ {ratio} }}')
+    project.change("[output]", "[journal]\nmax_answers = 1\n[output]")
+    command = [sys.executable, "-m", "pipeline", "run", str(project.folder / "job.toml")]
+    answers = project.out / "journal" / "answers"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        end_s = time.monotonic() + 60
+        while time.monotonic() < end_s and len(list(answers.glob("*.parquet"))) < 20:
+            time.sleep(0.02)
+        running.kill()
+    assert not list_runs(project.out)
+    last = project.run()
+    fresh = Project(tmp_path / "fresh", "a", "b", "c")
+    (fresh.folder / "job.toml").write_text((project.folder / "job.toml").read_text())
+    whole = fresh.run()
+    assert n_of(last, "reused") >= 20
+    assert n_of(last, "attempts") == n_of(whole, "attempts") == paid(whole)
+    for table in ("records/first", "records/second", "responses", "rejects"):
+        assert project.rows(table) == fresh.rows(table)
 
 
 def test_a_retry_asks_the_lost_parts_and_no_others(project: Project) -> None:
@@ -216,6 +241,7 @@ def test_what_is_kept_in_the_end_is_the_best_of_all_attempts(
     assert reject["detail"].startswith("the answer was cut after 9 tokens (max_tokens is 500)")
     assert reject["detail"].endswith("(after 3 attempts)")
     assert [line["status"] for line in project.rows("responses")] == ["salvaged", "truncated", "invalid_json"]
+    assert [line["n_items"] for line in project.rows("responses")] == [2, None, None]
     assert project.rows()[0]["_n_chunks_answered"] == 0
     report = project.report  # type: ignore[attr-defined]
     assert (report["counts"]["records"], report["counts"]["rejected_answers"]) == (1, 0)
