@@ -149,9 +149,9 @@ def _object_of(item: Schema) -> Schema:
 
 
 def _leave_out(chance: Random, found: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """Some of what was found, in order, at least one less."""
-    n_kept = pick(chance, len(found)) if found else 0
-    kept = list(found)
-    while len(kept) > n_kept:
+    """Some of what was found, in order: any share of it, at least one less."""
+    share = chance.random()
+    kept = [each for each in found if chance.random() < share]
+    if kept and len(kept) == len(found):
         del kept[pick(chance, len(kept))]
     return kept

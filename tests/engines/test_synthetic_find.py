@@ -132,6 +132,7 @@ def test_a_short_list_lacks_some_and_keeps_the_order(seed: int) -> None:
     assert len(prices) < 8
     assert prices == sorted(set(prices))
     assert json.loads(answers.draw(Random(seed), [], is_short=True))["items"] == []
+    assert json.loads(answers.draw(Random(seed), found(LINES[0]), is_short=True))["items"] == []
 
 
 @pytest.mark.parametrize(
