@@ -10,8 +10,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jsonschema import Draft202012Validator
-
 from pipeline.schema.columns import Column, Kind, clashing_names
 from pipeline.schema.decoder import tokens_needed
 from pipeline.schema.dialect import Upgraded
@@ -21,6 +19,7 @@ from pipeline.schema.keywords import KEYWORDS
 from pipeline.schema.normal import Normal
 from pipeline.schema.pointer import child
 from pipeline.schema.reach import Met
+from pipeline.schema.validator import FORMATS
 
 THIN_SHARE = 64
 """A string that gets fewer characters than this is told, with the max_tokens that would do."""
@@ -127,7 +126,7 @@ def _idle(keyword: str, schema: Schema) -> str:
     declared = [types] if isinstance(types, str) else types
     if declared and keyword in _TYPE_OF and not {*declared} & {*_TYPE_OF[keyword]}:
         return f"it speaks of {' and '.join(_TYPE_OF[keyword])}, and the type is {types}: nothing reads it"
-    if keyword == "format" and schema["format"] not in Draft202012Validator.FORMAT_CHECKER.checkers:
+    if keyword == "format" and schema["format"] not in FORMATS.checkers:
         return f"no part knows the format {schema['format']!r}: nothing checks it"
     return ""
 

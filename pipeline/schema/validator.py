@@ -13,7 +13,11 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from pipeline.schema.dialect import upgrade
+from pipeline.schema.formats import build_format_checker
 from pipeline.schema.references import METASCHEMAS
+
+FORMATS = build_format_checker()
+"""The formats that are asserted."""
 
 
 def build_validator(text: str) -> Validator:
@@ -23,7 +27,7 @@ def build_validator(text: str) -> Validator:
     """
     parsed = json.loads(text, parse_float=Decimal)
     schema = upgrade(parsed).schema if isinstance(parsed, dict) else parsed
-    return cast(Validator, _Exact(schema, registry=METASCHEMAS, format_checker=Draft202012Validator.FORMAT_CHECKER))
+    return cast(Validator, _Exact(schema, registry=METASCHEMAS, format_checker=FORMATS))
 
 
 def _is_integer(_: object, value: object) -> bool:
