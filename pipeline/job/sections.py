@@ -52,7 +52,7 @@ class TaskSection(_Frozen):
     instructions: str = Field(min_length=1)
     """What to extract, in words."""
     schema_path: str = Field(alias="schema", min_length=1)
-    """The JSON Schema file of the answer, relative to the project."""
+    """The JSON Schema file of the answer, or a Pydantic model (`schemas/x.py:Model`), relative to the project."""
     max_tokens: int | None = Field(default=None, ge=1)
     """Most tokens of an answer; None: generation.max_tokens."""
 

@@ -1,7 +1,7 @@
 """The string formats that the validator asserts: jsonschema's, and stricter ones where those let wrong texts pass.
 
 RFC 3339 for dates, times and durations (a leap second only where one can be), RFC 5321 for e-mail addresses, RFC 1123
-and 5891 for host names, RFC 4122 for UUIDs.
+for host names (what an international name becomes in ASCII is not looked into), RFC 4122 for UUIDs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from copy import deepcopy
 from datetime import date
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-import idna
 from jsonschema import Draft202012Validator, FormatChecker
 
 _TIME = re.compile(
@@ -92,17 +91,4 @@ def _is_address(literal: str) -> bool:
 
 
 def _is_hostname(text: str) -> bool:
-    labels = text.split(".")
-    return len(text) <= 253 and all(_LABEL.fullmatch(label) and _is_label(label.lower()) for label in labels)
-
-
-def _is_label(label: str) -> bool:
-    """A label whose third and fourth character are hyphens must be the ASCII form of an international one."""
-    if label[2:4] != "--":
-        return True
-    if not label.startswith("xn--"):
-        return False
-    try:
-        return idna.encode(idna.decode(label)).decode() == label
-    except (idna.IDNAError, UnicodeError):
-        return False
+    return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in text.split("."))

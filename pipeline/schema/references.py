@@ -6,17 +6,19 @@ Only the file itself and the metaschemas of JSON Schema are known: nothing is ev
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
 from referencing import Registry, Resource
-from referencing._core import Resolver
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from pipeline.errors import SchemaError
 from pipeline.schema.intersect import Schema
 from pipeline.schema.pointer import child
+
+if TYPE_CHECKING:
+    from referencing._core import Resolver  # the library gives its type no public name
 
 METASCHEMAS: Registry[Any] = REGISTRY
 """The schemas of JSON Schema itself: all that a reference can lead to outside of its file."""
