@@ -32,7 +32,6 @@ COLUMNS = {
     "engine": "The kind of the engine: vllm, or synthetic for rehearsals",
     "entry_hash": "What the job's input says of the source, hashed",
     "error": "What the engine said when it gave no answer; empty otherwise",
-    "extra": "What the row holds that has no exact place in its columns: a JSON object, values by their pointer",
     "fingerprint": "All that the rows depend on, hashed: job, schemas, model, readers",
     "finish_reason": "Why the answer ended",
     "first_page": "First page that the chunk shows, from 1; null where there are no pages",
@@ -78,7 +77,7 @@ COLUMNS = {
     "uri": "Where the source lies",
     "why": "Why the run took it up",
 }
-"""The columns of all tables by name; the lineage columns of records stand there with an underscore in front."""
+"""The columns of all tables by name, where the layout does not say it; in records they have an underscore in front."""
 
 
 def meaning_of(column: str) -> str:

@@ -6,7 +6,7 @@ What the columns cannot hold exactly comes beside the batch, for one more column
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -75,7 +75,7 @@ def _type(column: Column) -> pa.DataType:
         case Kind.DECIMAL:
             return pa.decimal128(DECIMAL_DIGITS, column.scale)
         case Kind.LIST:
-            return pa.list_(_field(column.children[0]))
+            return pa.list_(_field(replace(column.children[0], name="element")))  # as Parquet files call it
         case Kind.MAP:
             return pa.map_(pa.string(), _field(column.children[0]))
         case Kind.STRUCT:

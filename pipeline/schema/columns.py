@@ -15,6 +15,7 @@
 | union of a type and null | the type |
 | union of types that join (below) | the joined type |
 | anything else: any value, unlike types, tuples, recursion, what is nested deeper than MAX_LEVELS | string of JSON |
+| object with a property whose name is empty, which DuckDB's structs cannot have | string of JSON |
 
 | joins | to |
 |---|---|
@@ -200,6 +201,8 @@ def _enum(name: str, values: list[object]) -> Column:
 
 
 def _object(name: str, node: Schema, levels: int) -> Column:
+    if "" in node.get("properties", {}):
+        return Column(name, Kind.JSON)
     if node.get("properties"):
         return Column(name, Kind.STRUCT, children=_fields(node, levels))
     values = [*node.get("patternProperties", {}).values(), node.get("additionalProperties", {})]

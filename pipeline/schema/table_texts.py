@@ -43,10 +43,15 @@ class TableForm:
 
 def describe_fields(fields: Iterable[pa.Field], meaning_of: Callable[[str], str]) -> list[pa.Field]:
     """Say of each column what it means, by its name, where its metadata does not say so itself."""
-    return [
-        field.with_metadata({b"description": meaning_of(field.name).encode(), **(field.metadata or {})})
-        for field in fields
-    ]
+    return [field if _is_described(field) else _described(field, meaning_of(field.name)) for field in fields]
+
+
+def _is_described(field: pa.Field) -> bool:
+    return b"description" in (field.metadata or {})
+
+
+def _described(field: pa.Field, meaning: str) -> pa.Field:
+    return field.with_metadata({b"description": meaning.encode(), **(field.metadata or {})})
 
 
 _LOADS = {

@@ -30,7 +30,7 @@ from pipeline.schema.columns import DECIMAL_DIGITS, Column, Kind
 from pipeline.schema.json_text import JSON, canonical_json, is_utf8, write_json
 from pipeline.schema.pointer import child
 
-__all__ = ["JSON", "ConversionError", "ConvertedRow", "canonical_json", "convert_row"]
+__all__ = ["JSON", "ConvertedRow", "canonical_json", "convert_row"]
 
 _EXACT = Context(prec=DECIMAL_DIGITS)
 _INT64 = range(-(2**63), 2**63)
@@ -40,8 +40,8 @@ _EXACT_TIMESTAMP = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_MICROSECONDS
 _EXACT_TIME = re.compile(rf"{_MICROSECONDS}(Z|[+-]00:00)")
 
 
-class ConversionError(ValueError):
-    """A value has no place at all in its column; `convert_row` catches it."""
+class _NoPlaceError(ValueError):
+    """A value has no place at all in its column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +110,12 @@ Fitted = tuple[Any, bool]
 
 
 def _none(value: JSON, column: Column) -> Fitted:
-    raise ConversionError(f"found {type(value).__name__}, expected {column.type_text}")
+    raise _NoPlaceError(f"found {type(value).__name__}, expected {column.type_text}")
 
 
 def _text(value: JSON) -> str:
     if not isinstance(value, str) or not is_utf8(value):
-        raise ConversionError(f"found {type(value).__name__}, expected text")
+        raise _NoPlaceError(f"found {type(value).__name__}, expected text")
     return value
 
 
@@ -126,17 +126,17 @@ def _string(value: JSON, _: Column) -> Fitted:
 def _number(value: JSON) -> int | Decimal:
     """A number, exact; a double as the shortest digits that mean it."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise ConversionError(f"found {type(value).__name__}, expected a number")
+        raise _NoPlaceError(f"found {type(value).__name__}, expected a number")
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 
 def _integer(value: JSON, _: Column) -> Fitted:
     number = _number(value)
     if isinstance(number, Decimal) and number.adjusted() >= _INT64_DIGITS:
-        raise ConversionError("more than 64 bits")
+        raise _NoPlaceError("more than 64 bits")
     whole = int(number)
     if whole != number or whole not in _INT64:
-        raise ConversionError("not a whole number of 64 bits")
+        raise _NoPlaceError("not a whole number of 64 bits")
     return whole, True
 
 
@@ -144,7 +144,7 @@ def _float(value: JSON, _: Column) -> Fitted:
     number = _number(value)
     double = float(number)
     if not math.isfinite(double):
-        raise ConversionError("beyond the range of a double")
+        raise _NoPlaceError("beyond the range of a double")
     return double, Decimal(repr(double)) == number
 
 
@@ -152,13 +152,13 @@ def _decimal(value: JSON, column: Column) -> Fitted:
     number = Decimal(_number(value))
     exact = number.quantize(Decimal(1).scaleb(-column.scale), context=_EXACT)
     if exact != number:
-        raise ConversionError(f"more than {column.scale} decimals")
+        raise _NoPlaceError(f"more than {column.scale} decimals")
     return exact, True
 
 
 def _boolean(value: JSON, _: Column) -> Fitted:
     if not isinstance(value, bool):
-        raise ConversionError(f"found {type(value).__name__}, expected true or false")
+        raise _NoPlaceError(f"found {type(value).__name__}, expected true or false")
     return value, True
 
 

@@ -225,6 +225,7 @@ def test_duckdb_opens_it_with_the_right_types(parquet: Path) -> None:
         ({"type": "number", "multipleOf": 0.05}, "float64"),
         ({"type": "number", "multipleOf": 1e-10}, "decimal128(38, 10)"),
         ({"type": "integer", "multipleOf": 10}, "int64"),
+        ({"type": "object", "properties": {"": {"type": "integer"}, "a": {"type": "integer"}}}, "string (JSON)"),
         (
             {"oneOf": [{"type": "object", "properties": {"a": {}}}, {"type": "object", "properties": {"b": {}}}]},
             "string (JSON)",
@@ -272,7 +273,8 @@ def test_a_union_of_objects_has_the_columns_of_all() -> None:
     }
     assert not has_columns({"anyOf": [*branches, {"type": "null"}]})
     assert not has_columns({"anyOf": [*branches, {"type": "object"}]})
-    assert not any(map(has_columns, ({}, TEXT, {"type": "array"}, {"type": "object", "properties": {}})))
+    others: list[dict[str, Any]] = [{}, TEXT, {"type": "array"}, {"type": "object", "properties": {}}]
+    assert not any(has_columns(other) for other in others)
 
 
 def test_the_words_of_a_union_come_from_the_node_else_from_a_branch() -> None:
@@ -389,7 +391,7 @@ def test_what_has_no_place_is_named_by_its_pointer(
 
 
 def test_the_text_of_what_has_no_place_is_exact_and_utf8(everything: Contract) -> None:
-    rows = [{"ratio": LONG, "count": HUGE}, {}, {"text": "\udfff", "x": "é\0"}]
+    rows: list[dict[str, Any]] = [{"ratio": LONG, "count": HUGE}, {}, {"text": "\udfff", "x": "é\0"}]
     converted = convert_rows(rows, everything.columns)
     assert converted.batch.num_rows == 3
     assert converted.extras == [

@@ -73,7 +73,7 @@ def instant(text: str) -> str:
 
 def assert_round_trip(rows: list[Row], columns: tuple[Column, ...]) -> None:
     schema, restored = through_parquet(rows, columns)
-    assert schema.equals(build_arrow_schema(columns), check_metadata=False)
+    assert schema.equals(build_arrow_schema(columns))
     assert len(restored) == len(rows)
     for row, back in zip(rows, restored, strict=True):
         wanted = canonical_json(without_nulls(row, columns))
