@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 CORPUS ?= ../shared/data
 
-.PHONY: help setup check format test chaos demo corpus bench goldens samples clean
+.PHONY: help setup check format test chaos demo corpus bench backends answers goldens samples clean
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -42,6 +42,12 @@ corpus: $(READY)  ## run the contracts and meetings jobs over real documents in 
 
 bench: $(READY)  ## measure the driver's memory and the price of a rerun; writes docs/memory.json and docs/memory.svg
 	$(BIN)/python benchmarks/memory.py --corpus $(CORPUS)
+
+backends: $(READY)  ## compare what can hold a model to a schema, over the real schemas in CORPUS
+	$(BIN)/python benchmarks/backends.py $(CORPUS)/jsonschemabench/maskbench/data --every 6
+
+answers: $(READY)  ## 400 real answers to 21 schemas: are they whole and valid? Writes docs/answers.json and docs/answers.md
+	$(BIN)/python benchmarks/answers.py
 
 goldens: $(READY)  ## rewrite the readers' golden files and the README's list of files; review the diff
 	$(BIN)/pytest -q tests/readers tests/test_readme.py --rewrite-goldens
