@@ -94,7 +94,7 @@ def states(project: Project) -> Counter[str]:
 def test_all_300_items_come_out_once_and_in_order(project: Project) -> None:
     """Answers are cut at random, at max_tokens too, and every fifth leaves items out, which its own count gives away.
 
-    What is drawn hangs on the prompts: other words in them give another run. Fourteen such runs were all complete.
+    What is drawn hangs on the prompts: other words in them give another run. Twenty-two such runs were all complete.
     """
     write_schema(project, maxItems=400, **{"x-count-first": True})
     report = project.run(*LOSSY)
