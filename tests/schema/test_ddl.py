@@ -185,7 +185,7 @@ def test_a_changed_name_is_told_in_the_comment() -> None:
     assert "COMMENT ON COLUMN \"t\".\"C1\" IS '(in the files: '''')';" in create_table("t", schema, DUCKDB)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.text(max_size=5) | st.sampled_from(HOSTILE), max_size=12), st.sampled_from(list(Warehouse)))
 def test_names_are_distinct_and_stay_where_they_can(names: list[str], warehouse: Warehouse) -> None:
     found = name_columns(names, warehouse)

@@ -109,6 +109,22 @@ def test_what_the_comparison_tells_apart() -> None:
     assert form(free=1) != form(free=True)
 
 
+@pytest.mark.parametrize("name", ["a/b", "~", "~1", "~0", "~01", "/", "", "0", "é"])
+def test_pointers_lead_back_to_any_name(name: str) -> None:
+    columns = build_columns(
+        {
+            "properties": {
+                "list": {"type": "array", "items": {"type": "object", "properties": {"a": {}}}},
+                "map": {"type": "object", "additionalProperties": {"type": "integer"}},
+            }
+        }
+    )
+    row = {name: 2**70, "list": [None, {name: [1]}], "map": {name: 2**70, "a": 1}}
+    converted = convert_rows([row], columns)
+    (held,) = converted.batch.to_pylist()
+    assert restore_row(held, converted.extras[0], columns) == row
+
+
 @pytest.mark.corpus
 def test_every_valid_instance_of_real_schemas(corpus: Path) -> None:
     counts: Counter[str] = Counter()
