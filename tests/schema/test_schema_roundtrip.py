@@ -119,7 +119,7 @@ def test_pointers_lead_back_to_any_name(name: str) -> None:
             }
         }
     )
-    row = {name: 2**70, "list": [None, {name: [1]}], "map": {name: 2**70, "a": 1}}
+    row: Row = {name: 2**70, "list": [None, {name: [1]}], "map": {name: 2**70, "a": 1}}
     converted = convert_rows([row], columns)
     (held,) = converted.batch.to_pylist()
     assert restore_row(held, converted.extras[0], columns) == row
