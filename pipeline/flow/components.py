@@ -22,7 +22,7 @@ Components = Mapping[str, str]
 READERS = "the readers' version"
 READ_LIMITS = "the limits of reading"
 _ROWS = "the making of rows"
-_ROWS_VERSION = 1  # raise it when the same answers give other rows
+_ROWS_VERSION = 2  # raise it when the same answers give other rows
 _OF_TASK = " of task "
 _ASKED = ("instructions", "answer form", "max_tokens")
 
@@ -44,7 +44,7 @@ def build_components(
         READ_LIMITS: [job.input.read_timeout_s, job.input.read_memory_mb],
         **{f"the engine's {name}": fact for name, fact in answer_facts(settings, job.engine.kind).items()},
         "the tokenizer": tokenizer,
-        "the chunking": job.chunking.model_dump(),
+        "the chunking": [job.chunking.model_dump(), job.retries.max_attempts > 1],  # retries keep room for the reason
         "the wording of prompts": render.WORDING,
         _ROWS: _ROWS_VERSION,
     }

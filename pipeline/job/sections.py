@@ -139,8 +139,8 @@ class RetriesSection(_Frozen):
     temperature: float = Field(default=0.3, ge=0)
     """Of the second attempt at an invalid answer; each further one adds as much. A model that samples greedily would
     give the same answer again."""
-    max_splits: int = Field(default=4, ge=0, le=16)
-    """How often a chunk is cut in two when its answers are cut, or lack some: 4 gives a sixteenth of it at least."""
+    max_splits: int = Field(default=6, ge=0, le=16)
+    """How often a chunk is cut in two when its answers are cut, or lack some: 6 gives a 64th of it at least."""
 
 
 class JournalSection(_Frozen):

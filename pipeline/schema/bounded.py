@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from math import floor
 
 from pipeline.schema.grammar import MOST_LEAST, enforceable_text, grammar_error, text_limits
@@ -220,6 +221,7 @@ def _is_known(pattern: str) -> bool:
     return enforceable_text(text) == text and text_limits(text).least <= MOST_LEAST
 
 
+@lru_cache(maxsize=64)
 def _anything(bounds: Bounds) -> Schema:
     """Give what stands for a schema that says nothing: a scalar, a list of scalars or a map of scalars."""
     scalar = _scalar(bounds)

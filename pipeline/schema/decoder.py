@@ -6,9 +6,10 @@ property that may be null stays so. `lark.py` makes the grammar of it, in the la
 
 How the length is shared. A token is at least one byte, so an answer of at most `max_tokens` bytes is always complete.
 `longest.py` counts the bytes of the longest text the grammar allows, for the user's bounds as for ours. All strings
-without a bound get the same one, and all lists and maps: the first step of STEPS that fits, and then the longest
-strings for which it still fits, up to MAX_LENGTH. When no step fits, the user's own bounds (or the names alone) are
-longer than max_tokens; then the shares are those of USUAL, and an answer may be cut.
+without a bound get the same one, and all lists and maps: the first step of STEPS that fits, then what still fits of
+longer strings and then of more items, up to the step before it, and at last the longest strings, up to MAX_LENGTH.
+When no step fits, the user's own bounds (or the names alone) are longer than max_tokens; then the shares are those of
+USUAL, and an answer may be cut.
 
 Annotations: `x-share: true` stands beside a maxLength, maxItems or maxProperties that is such a share, so whatever is
 exactly as long may have been cut by us. `x-key-length` is the most characters of a map's key.
@@ -17,8 +18,9 @@ exactly as long may have been cut by us. `x-key-length` is the most characters o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from pipeline.schema.bounded import Bounds, build_bounded
 from pipeline.schema.intersect import Schema
@@ -78,9 +80,17 @@ def build_decoder_schema(normal: Schema, max_tokens: int) -> str:
 
 def share_length(normal: Schema, max_tokens: int) -> Bounds:
     """Choose what unbounded strings and lists get, as the module's docstring says."""
+
+    def fits(length: int, n_items: int) -> bool:
+        return longest_bytes(build_bounded(normal, Bounds(length, n_items))) <= max_tokens
+
+    above = STEPS[0]
     for step in STEPS:
-        if _fits(normal, step, max_tokens):
-            return _longest_fitting(normal, step, max_tokens)
+        if fits(step.length, step.n_items):
+            length = _most(step.length, above.length, partial(fits, n_items=step.n_items))
+            n_items = _most(step.n_items, above.n_items, partial(fits, length))
+            return Bounds(_most(length, MAX_LENGTH, partial(fits, n_items=n_items)), n_items)
+        above = step
     return USUAL
 
 
@@ -89,22 +99,18 @@ def tokens_needed(normal: Schema) -> int:
     return longest_bytes(build_bounded(normal, USUAL))
 
 
-def _longest_fitting(normal: Schema, step: Bounds, max_tokens: int) -> Bounds:
-    """Search the largest string bound that fits, knowing that the step's does."""
-    if _fits(normal, Bounds(MAX_LENGTH, step.n_items), max_tokens):
-        return Bounds(MAX_LENGTH, step.n_items)
-    fitting, too_long = step.length, MAX_LENGTH
-    while too_long - fitting > 1:
-        length = (fitting + too_long) // 2
-        if _fits(normal, Bounds(length, step.n_items), max_tokens):
-            fitting = length
+def _most(fitting: int, most: int, fits: Callable[[int], bool]) -> int:
+    """Search the largest number up to `most` that fits, knowing that the first does."""
+    if fits(most):
+        return most
+    too_much = most
+    while too_much - fitting > 1:
+        middle = (fitting + too_much) // 2
+        if fits(middle):
+            fitting = middle
         else:
-            too_long = length
-    return Bounds(fitting, step.n_items)
-
-
-def _fits(normal: Schema, bounds: Bounds, max_tokens: int) -> bool:
-    return longest_bytes(build_bounded(normal, bounds)) <= max_tokens
+            too_much = middle
+    return fitting
 
 
 def share_budget(normal: Schema, max_tokens: int) -> tuple[Share, ...]:

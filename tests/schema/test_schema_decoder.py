@@ -205,8 +205,18 @@ def test_lists_give_way_before_strings_do(contract_of: ContractOf) -> None:
         (node(contract)["maxItems"], node(contract)["items"]["maxLength"])
         for contract in (contract_of(lists, max_tokens) for max_tokens in budgets)
     ]
-    assert [n_items for n_items, _ in shares] == [128, 128, 64, 32, 16, 8, 4, 2, 1, 32]
-    assert [step.length <= length for step, (_, length) in zip(STEPS, shares[1:-1], strict=True)] == [True] * 8
+    assert (shares[0][0], shares[-1][0]) == (128, 32)
+    assert sorted(shares[:-1], reverse=True) == shares[:-1]
+    for above, step, (n_items, length) in zip(STEPS[:1] + STEPS, STEPS, shares[1:-1], strict=False):
+        assert step.n_items <= n_items <= above.n_items
+        assert step.length <= length
+
+
+def test_what_is_left_goes_to_lists_where_strings_have_their_own_bounds(contract_of: ContractOf) -> None:
+    lists = {"a": {"type": "array", "items": {"type": "string", "maxLength": 10}}}
+    longest = len('{"a": ["') + 12 * (10 * 4 + 2 + 2) - len('", "') + len('"]}')
+    assert node(contract_of(lists, longest))["maxItems"] == 12
+    assert node(contract_of(lists, longest - 5))["maxItems"] == 11
 
 
 def test_where_the_users_bounds_allow_the_answer_always_fits(contract_of: ContractOf) -> None:
