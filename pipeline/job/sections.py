@@ -124,7 +124,9 @@ class EngineSection(_Frozen):
 class GenerationSection(_Frozen):
     """`[generation]`: how an answer is sampled."""
 
-    max_tokens: int = Field(default=1024, ge=1)
+    max_tokens: int = Field(default=4096, ge=1)
+    """Most tokens of an answer: room that the document does not get, and that strings and lists without a bound of
+    their own share. `pipeline check` says what each gets."""
     temperature: float = Field(default=0.0, ge=0)
     seed: int = Field(default=0, ge=0)
     request_timeout_s: float = Field(default=3600.0, gt=0)

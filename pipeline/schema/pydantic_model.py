@@ -13,57 +13,11 @@ import tempfile
 from pathlib import Path
 
 from pipeline.errors import SchemaError
+from pipeline.schema.pydantic_child import REFUSED
 
 TIMEOUT_S = 60.0
 """Wall-clock seconds that the file may take to be imported."""
-_WRONG = 3
-"""The child's exit status when it says itself what is wrong."""
-
-_CHILD = """
-import importlib.util, json, os, sys
-
-path, name, result = sys.argv[1:4]
-os.dup2(2, 1)  # what the user's file prints is no answer
-
-
-def refuse(sentence):
-    with open(result, "w", encoding="utf-8") as file:
-        file.write(" ".join(sentence.split()))
-    os._exit(3)
-
-
-sys.path.insert(0, os.path.dirname(path))
-sys.dont_write_bytecode = True
-try:
-    spec = importlib.util.spec_from_file_location("schema_model", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["schema_model"] = module
-    spec.loader.exec_module(module)
-except BaseException as exc:
-    line, trace = getattr(exc, "lineno", None), exc.__traceback__
-    while trace is not None:
-        line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == path else line
-        trace = trace.tb_next
-    refuse(f"line {line}: {type(exc).__name__}: {exc}")
-model = module
-for part in name.split("."):
-    model = getattr(model, part, None)
-from pydantic import BaseModel, TypeAdapter
-
-if model is None:
-    known = [key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, BaseModel)]
-    known = ", ".join(key for key in known if key != "BaseModel") or "none"
-    refuse(f"it has no class {name!r}; its models: {known}")
-if not (isinstance(model, type) and issubclass(model, BaseModel)):
-    refuse(f"{name!r} is no pydantic BaseModel")
-try:
-    schema = json.dumps(model.model_json_schema(mode="validation"), ensure_ascii=False)
-except Exception as exc:
-    refuse(f"{name!r} has no JSON Schema: {type(exc).__name__}: {exc}")
-with open(result, "w", encoding="utf-8") as file:
-    file.write(schema)
-os._exit(0)
-"""
+_CHILD = Path(__file__).with_name("pydantic_child.py")
 
 
 def is_model(path: Path) -> bool:
@@ -92,13 +46,13 @@ def read_model(path: Path) -> str:
         said = result.read_text(encoding="utf-8", errors="replace") if result.exists() else ""
     if status == 0 and said:
         return said
-    if status == _WRONG:
+    if status == REFUSED:
         raise SchemaError(said[:500])
     raise SchemaError(f"importing {file} ended the process that did it (status {status}); import nothing that does")
 
 
 def _run(source: Path, name: str, result: Path) -> int:
-    command = [sys.executable, "-c", _CHILD, str(source.resolve()), name, str(result)]
+    command = [sys.executable, "-P", str(_CHILD), str(source.resolve()), name, str(result)]
     try:
         done = subprocess.run(
             command, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S, env={**os.environ}

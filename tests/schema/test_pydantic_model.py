@@ -108,3 +108,12 @@ def test_only_python_files_have_models() -> None:
     assert not pydantic_model.is_model(Path("schemas/x.json"))
     assert not pydantic_model.is_model(Path("schemas/x.py:"))
     assert not pydantic_model.is_model(Path("schemas/x.json:Model"))
+
+
+def test_a_decimal_is_a_number_with_a_step(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(
+        "from decimal import Decimal\nfrom pydantic import BaseModel, Field\n"
+        "class M(BaseModel):\n    price: Decimal = Field(ge=0, lt=10**6, decimal_places=2)\n    any: Decimal\n"
+    )
+    contract = load_contract(tmp_path / "m.py:M", 512)
+    assert [column.type_text for column in contract.columns] == ["decimal128(38, 2)", "float64"]
