@@ -67,13 +67,16 @@ _BOUNDS: tuple[tuple[type[Any], str], ...] = ((str, "maxLength"), (list, "maxIte
 
 
 def _reached(value: JSON, node: Schema, pointer: str) -> Iterator[str]:
-    """In a union, any branch that fits the value's type counts: better asked again than cut unseen."""
+    """In a union, any branch that fits the value's type counts: better asked again than cut unseen.
+
+    It goes as deep as the decoder form, which ends; the answer may be deeper where that says nothing.
+    """
+    if not node:
+        return
     for branch in node.get("anyOf", ()):
         yield from _reached(value, branch, pointer)
-    if node.get("x-share") is True:
-        for kind, keyword in _BOUNDS:
-            if isinstance(value, kind) and len(value) >= node.get(keyword, len(value) + 1):
-                yield pointer or "/"
+    if node.get("x-share") is True and _is_full(value, node):
+        yield pointer or "/"
     if isinstance(value, list):
         first = node.get("prefixItems", ())
         for number, item in enumerate(value):
@@ -86,6 +89,10 @@ def _reached(value: JSON, node: Schema, pointer: str) -> Iterator[str]:
             named = node.get("properties", {}).get(name)
             for form in entries if named is None else [named]:
                 yield from _reached(part, _schema(form), child(pointer, name))
+
+
+def _is_full(value: JSON, node: Schema) -> bool:
+    return any(isinstance(value, kind) and len(value) >= node.get(name, len(value) + 1) for kind, name in _BOUNDS)
 
 
 def _schema(node: object) -> Schema:

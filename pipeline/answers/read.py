@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,6 +24,8 @@ from pipeline.schema.values import JSON
 
 COUNT_PREFIX = "_n_"
 """Before the name of a counted list: the property that says how many items the model sees."""
+_MOST_DIGITS = 400
+"""Of a number, and the most places its exponent may move the point: no double has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,13 @@ def parse_json(text: str) -> JSON | Invalid:
 def check_answer(written: JSON, contract: Contract) -> Answer | Invalid:
     """Hold a parsed answer against the whole schema."""
     bare, counts = _without_counts(written, contract)
-    error = best_match(contract.validator.iter_errors(bare))
-    if error is not None:
-        return Invalid(RejectCode.SCHEMA_VIOLATION, _explain(error))
+    try:
+        error = best_match(contract.validator.iter_errors(bare))
+        why = None if error is None else _explain(error)
+    except RecursionError:  # a schema that refers to itself is followed as deep as the answer goes
+        why = "nested too deeply to be held against the schema"
+    if why is not None:
+        return Invalid(RejectCode.SCHEMA_VIOLATION, why)
     values: Any = {"value": bare} if contract.is_wrapped else bare
     return Answer(values, written, counts)
 
@@ -88,8 +95,8 @@ def _without_counts(written: JSON, contract: Contract) -> tuple[Any, dict[str, J
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        n_times = Counter(name for name, _ in pairs)
+        twice = next(name for name, n in n_times.items() if n > 1)
         raise ValueError(f"the key {shorten(twice, 60)!r} stands twice in one object")
     return found
 
@@ -100,13 +107,15 @@ def _no_constant(name: str) -> NoReturn:
 
 def _fraction(digits: str) -> Decimal:
     """Keep a number with a point or an exponent exact; refuse one that no double can hold, which would also be slow."""
-    if not math.isfinite(float(digits)) or len(digits) > 400:
+    exponent = digits.lower().partition("e")[2] or "0"
+    is_far = len(digits) > _MOST_DIGITS or abs(int(exponent)) > _MOST_DIGITS
+    if is_far or not math.isfinite(float(digits)):
         raise ValueError(f"the number {shorten(digits, 60)} is beyond the range of a double")
     return Decimal(digits)
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > 400:
+    if len(digits) > _MOST_DIGITS:
         raise ValueError(f"the number {shorten(digits, 60)} is beyond the range of a double")
     return int(digits)
 

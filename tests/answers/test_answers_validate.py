@@ -256,3 +256,29 @@ def test_an_answer_that_is_no_object_becomes_the_column_value(tmp_path: Path) ->
     assert parse_answer('["a", "b"]', contract) == {"value": ["a", "b"]}
     assert rejected("[]", contract).code is RejectCode.SCHEMA_VIOLATION
     assert rejected('{"value": ["a"]}', contract).code is RejectCode.SCHEMA_VIOLATION
+
+
+@pytest.mark.parametrize(
+    "number", ["1e-99999999999999999999", "0e-99999999999999999999", "0e999999999", "-1E-999999999"]
+)
+def test_an_exponent_that_no_double_has(contract: Contract, number: str) -> None:
+    found = rejected(f'{{"title": null, "price": {number}}}', contract)
+    assert found.code is RejectCode.INVALID_JSON
+    assert number in found.detail
+
+
+def test_an_answer_deeper_than_the_validator_can_follow(tmp_path: Path) -> None:
+    tree = {"type": "object", "properties": {"under": {"type": "array", "items": {"$ref": "#"}}}}
+    (tmp_path / "tree.json").write_text(json.dumps(tree))
+    text = '{"under":[' * 300 + "]}" * 300
+    found = rejected(text, load_contract(tmp_path / "tree.json", 256))
+    assert found.code is RejectCode.SCHEMA_VIOLATION
+    assert "nested too deeply" in found.detail
+
+
+def test_a_repeated_key_among_very_many_is_found_at_once(contract: Contract) -> None:
+    names = [f"n{i}" for i in range(100_000)]
+    started = time.monotonic()
+    found = rejected("{" + ",".join(f'"{name}":1' for name in [*names, names[-1]]) + "}", contract)
+    assert "'n99999' stands twice" in found.detail
+    assert time.monotonic() - started < 5

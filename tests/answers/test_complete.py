@@ -67,3 +67,11 @@ def test_a_list_with_fewer_items_than_counted() -> None:
     assert find_short({"few": 9}, {"few": [1, 2]}, either) == []
     assert find_short({"few": 9}, {"few": [1]}, either) == ["/few has 1 of 9 items"]
     assert find_short({"a/b": "3"}, {"a/b": []}, normal) == [], "no count"
+
+
+def test_an_answer_deeper_than_its_form_is_looked_into_as_far_as_that_says_something() -> None:
+    deep: Any = []
+    for _ in range(5000):
+        deep = [deep]
+    form = {"properties": {"free": {}, "text": {"type": "string", "maxLength": 2, "x-share": True}}}
+    assert find_reached({"free": deep, "text": "ab"}, json.dumps(form)) == ["/text"]
