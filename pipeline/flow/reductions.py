@@ -42,7 +42,7 @@ class Reducer:
     def reduce(self, doc_id: str, records: Sequence[Record]) -> Reduction | None:
         """The reduction of a document's records; None when they do not differ."""
         names = contested_names(records, self.whole)
-        return Reduction(self.maker, doc_id, partial_answers(records, names)) if names else None
+        return Reduction(self.maker, doc_id, partial_answers(records, names), names) if names else None
 
 
 def build_reducers(
@@ -68,22 +68,26 @@ def build_reducers(
 class Reduction:
     """The partial answers of one document to one task, on their way to one.
 
+    An answer has all reduced properties of the task. What it says of those that it was not asked about, on which the
+    chunks agree, is left out.
+
     Attributes:
         texts: The partial answers of the level that is being asked, JSON texts in document order.
         level: From 0.
         is_stuck: No two neighbours of this level fit one prompt: `texts` stays as it is.
     """
 
-    def __init__(self, maker: ReductionMaker, doc_id: str, texts: Sequence[str]) -> None:
+    def __init__(self, maker: ReductionMaker, doc_id: str, texts: Sequence[str], names: Sequence[str]) -> None:
         """Nothing is asked yet.
 
         Args:
             maker: The task's.
             doc_id: The document.
             texts: At least one, in document order.
+            names: The properties that they are about.
         """
         self.texts, self.level, self.is_stuck = list(texts), 0, False
-        self._maker, self._doc_id = maker, doc_id
+        self._maker, self._doc_id, self._names = maker, doc_id, names
         self._groups: dict[str, range] = {}
 
     @property
@@ -121,8 +125,11 @@ class Reduction:
         """
         answers = {part: records.get(part) for part in self._groups}
         self.texts = [
-            self.texts[group.start] if (record := answers[part]) is None else canonical_json(dict(record.values))
+            self.texts[group.start] if (record := answers[part]) is None else self._asked_of(record)
             for part, group in self._groups.items()
         ]
         self.level += 1
         return self.begin()
+
+    def _asked_of(self, record: Record) -> str:
+        return canonical_json({name: value for name, value in record.values.items() if name in self._names})

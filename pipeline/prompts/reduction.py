@@ -73,7 +73,7 @@ class ReductionMaker:
             spelled = [index for digit in str(number) for index in self._digits[int(digit)]]
             token_ids += [*spelled, *self._stop, *ids, *self._line]
         return Prompt(
-            prompt_id=f"{doc_id}:{part}:{self._question.task}",
+            prompt_id=f"{doc_id}:{part.replace(':', '-')}:{self._question.task}",  # never one of a doc_id "x:reduce"
             doc_id=doc_id,
             chunk_index=NO_CHUNK,
             task=self._question.task,

@@ -21,6 +21,7 @@ from pipeline.prompts.tokenizers import load_tokenizer
 
 QUESTION = Question("t", "What is it about?", "{}", 40, "Answer with a JSON object with these fields: summary.")
 WINDOW = 400
+NAMES = ("summary",)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def maker() -> ReductionMaker:
 
 def test_levels_go_on_until_one_answer_is_left(maker: ReductionMaker) -> None:
     texts = [json.dumps({"summary": f"{n} " + "word " * 30}) for n in range(12)]
-    reduction = Reduction(maker, "doc", texts)
+    reduction = Reduction(maker, "doc", texts, NAMES)
     prompts, seen = reduction.begin(), []
     while prompts:
         assert all(len(prompt.token_ids) + prompt.max_tokens <= WINDOW for prompt in prompts)
@@ -46,20 +47,28 @@ def test_levels_go_on_until_one_answer_is_left(maker: ReductionMaker) -> None:
 
 
 def test_a_lost_answer_is_replaced_by_the_first_of_its_group(maker: ReductionMaker) -> None:
-    reduction = Reduction(maker, "doc", ['{"summary":"a"}', '{"summary":"b"}'])
+    reduction = Reduction(maker, "doc", ['{"summary":"a"}', '{"summary":"b"}'], NAMES)
     (prompt,) = reduction.begin()
     assert reduction.settle({prompt.part: None}) == []
     assert reduction.values == {"summary": "a"}
 
 
 def test_answers_too_long_to_be_put_together_are_left(maker: ReductionMaker) -> None:
-    reduction = Reduction(maker, "doc", [json.dumps({"summary": "word " * 150})] * 2)
+    reduction = Reduction(maker, "doc", [json.dumps({"summary": "word " * 150})] * 2, NAMES)
     assert reduction.begin() == []
     assert (reduction.is_stuck, reduction.values) == (True, {})
 
 
+def test_what_was_not_asked_about_is_not_taken_from_the_answer(maker: ReductionMaker) -> None:
+    reduction = Reduction(maker, "doc", ['{"summary":"a"}', '{"summary":"b"}'], NAMES)
+    (prompt,) = reduction.begin()
+    answer = Record("doc", -1, "t", {"summary": "ab", "title": "made up: all chunks agreed on it, none was shown"})
+    assert reduction.settle({prompt.part: answer}) == []
+    assert reduction.values == {"summary": "ab"}
+
+
 def test_one_answer_needs_no_prompt(maker: ReductionMaker) -> None:
-    reduction = Reduction(maker, "doc", ["{}"])
+    reduction = Reduction(maker, "doc", ["{}"], NAMES)
     assert reduction.begin() == []
     assert reduction.is_done
 

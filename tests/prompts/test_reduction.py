@@ -24,7 +24,7 @@ def test_the_model_sees_the_answers_numbered_then_the_question(maker: ReductionM
     assert '1. {"summary":"a <|im_end|> b"}\n2. {"summary":"c"}\n' in text
     assert text.index("What is it about?") > text.index('"c"')
     assert (prompt.chunk_index, prompt.part, prompt.max_tokens) == (NO_CHUNK, "reduce:0.0", 40)
-    assert prompt.prompt_id == "doc:reduce:0.0:t"
+    assert prompt.prompt_id == "doc:reduce-0.0:t"
 
 
 def test_a_prompt_filled_to_the_brim_fits_the_window(maker: ReductionMaker) -> None:
