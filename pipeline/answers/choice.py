@@ -108,4 +108,11 @@ def _concat(found: Sequence[Found], column: Column) -> JSON:
 def _n_shared(before: Sequence[str], after: Sequence[str]) -> int:
     """How many of the last items of one chunk are the first of the next, which sees the end of its text again."""
     longest = min(len(before), len(after))
-    return next((n for n in range(longest, 0, -1) if before[-n:] == after[:n]), 0)
+    texts: list[str | None] = [*after[:longest], None, *before[len(before) - longest :]]
+    n_shared = [0] * len(texts)  # up to each place: how many texts end there that are the first (Knuth, Morris, Pratt)
+    for i in range(1, len(texts)):
+        n = n_shared[i - 1]
+        while n and texts[i] != texts[n]:
+            n = n_shared[n - 1]
+        n_shared[i] = n + (texts[i] == texts[n])
+    return n_shared[-1]

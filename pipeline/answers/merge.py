@@ -69,7 +69,7 @@ def merge_records(
         records: At least one, in any order, all of the same document and task, at most one of a part of a chunk.
         contract: The task's contract.
         reduced: Values that the model consolidated, by name of the top-level property; they take the place of all that
-            the records have.
+            the records have, unless they say nothing.
 
     Raises:
         ValueError: no records, or records that do not belong together: a bug in the flow.
@@ -79,7 +79,7 @@ def merge_records(
     if len({(record.chunk_index, record.part) for record in records}) != len(records):
         raise ValueError(f"{records[0].doc_id}: two records of one chunk")
     ordered = sorted(records, key=lambda record: (record.chunk_index, record.part))
-    merging = _Merging({name: value for name, value in reduced.items() if value is not None})
+    merging = _Merging({name: value for name, value in reduced.items() if value is not None and not is_blank(value)})
     values = merging.fields([Found(r.values, r.chunk_index, r.part) for r in ordered], contract.columns, "")
     return Merged(values, tuple(merging.conflicts))
 
@@ -93,10 +93,11 @@ class _Merging:
 
     def fields(self, objects: Sequence[Found], columns: Sequence[Column], pointer: str) -> dict[str, JSON]:
         """Merge objects property by property: those that have a column in its order, then the others as they come."""
+        found = _by_name(objects)
         named = {column.name: column for column in columns}
-        for name in [name for one in objects for name in _members(one)]:
+        for name in found:
             named.setdefault(name, Column(name, Kind.JSON))
-        return {name: self._value(_pick(objects, name), column, child(pointer, name)) for name, column in named.items()}
+        return {name: self._value(found.get(name, ()), column, child(pointer, name)) for name, column in named.items()}
 
     def _value(self, found: Sequence[Found], column: Column, pointer: str) -> JSON:
         present = [one for one in found if one.value is not None]
@@ -109,8 +110,8 @@ class _Merging:
         if column.kind is Kind.STRUCT:
             merged = self.fields(inside, column.children, pointer)
         elif column.kind is Kind.MAP:
-            keys = dict.fromkeys(key for one in inside for key in _members(one))
-            merged = {key: self._value(_pick(inside, key), column.children[0], child(pointer, key)) for key in keys}
+            entry, entries = column.children[0], _by_name(inside)
+            merged = {key: self._value(values, entry, child(pointer, key)) for key, values in entries.items()}
         else:
             merged = self._union(inside, column, pointer)
         self._lose([one for one in present if not isinstance(one.value, entered)], merged, policy, column, pointer)
@@ -161,13 +162,13 @@ _ENTERED: Mapping[Policy, type] = {Policy.FIELDS: dict, Policy.UNION: list}
 """What each of the policies that go into their values goes into."""
 
 
-def _members(one: Found) -> dict[str, JSON]:
-    return one.value if isinstance(one.value, dict) else {}
-
-
-def _pick(objects: Sequence[Found], name: str) -> list[Found]:
-    """What each object has under a name."""
-    return [replace(one, value=_members(one).get(name)) for one in objects]
+def _by_name(objects: Sequence[Found]) -> dict[str, list[Found]]:
+    """What the objects have under each of their names, in the order in which the names come."""
+    found: dict[str, list[Found]] = {}
+    for one in objects:
+        for name, value in one.value.items() if isinstance(one.value, dict) else ():
+            found.setdefault(name, []).append(Found(value, one.chunk_index, one.part))
+    return found
 
 
 def _key(item: JSON, column: Column) -> str:

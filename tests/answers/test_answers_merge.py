@@ -1,4 +1,5 @@
 import random
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.answers.choice import Found, choose
 from pipeline.answers.merge import Merged, merge_records
 from pipeline.answers.record import Record
 from pipeline.answers.sameness import is_blank, sameness
@@ -261,3 +263,39 @@ def test_a_planted_conflict_is_told_with_its_chunk(
 @given(answers=SEVERAL)
 def test_every_merged_row_fits_its_table(contract: Contract, answers: list[dict[str, Any]]) -> None:
     assert to_arrow([merged(contract, *answers)], contract.columns).num_rows == 1
+
+
+def test_a_value_made_of_several_that_says_nothing_is_none(contract_of: Callable[..., Contract]) -> None:
+    contract = contract_of(
+        {"text": {"type": "string", "x-merge": "reduce"}, "tags": {"type": "array", "x-merge": "reduce"}}
+    )
+    found = merge_records(records({"text": "a", "tags": [1]}, {"text": "b"}), contract, {"text": " ", "tags": []})
+    assert found.values == {"text": "a", "tags": [1]}
+    assert [conflict.lost for conflict in found.conflicts] == ["b"]
+
+
+@pytest.mark.parametrize("under", ["entries", "unnamed"])
+def test_many_names_take_time_in_proportion(contract_of: Callable[..., Contract], under: str) -> None:
+    contract = contract_of({"entries": {"type": "object", "additionalProperties": {"type": "integer"}}})
+    answers = [{f"k{i}-{j}": j for j in range(50)} for i in range(400)]
+    started = time.monotonic()
+    row = merged(contract, *({"entries": each} if under == "entries" else each for each in answers))
+    assert len(row["entries"] or {}) + len(row) == 20_001
+    assert time.monotonic() - started < 20, "once for each name and each answer it would be minutes"
+
+
+@given(st.lists(st.sampled_from("ab"), max_size=8), st.lists(st.sampled_from("ab"), max_size=8))
+def test_what_one_chunk_ends_with_and_the_next_begins_with_stands_once(before: list[str], after: list[str]) -> None:
+    column = Column("l", Kind.LIST, children=(Column("", Kind.STRING),), merge="concat")
+    n_shared = max(n for n in range(min(len(before), len(after)) + 1) if before[len(before) - n :] == after[:n])
+    found = choose(Policy.CONCAT, [Found(list(before), 0, ""), Found(list(after), 1, "")], column)
+    assert found == before + after[n_shared:]
+
+
+def test_long_lists_that_almost_overlap_take_time_in_proportion() -> None:
+    column = Column("l", Kind.LIST, children=(Column("", Kind.STRING),), merge="concat")
+    found = [Found(["x"] * 50_000 + ["y"] * i, i, "") for i in range(2)]
+    started = time.monotonic()
+    assert choose(Policy.CONCAT, found, column) == ["x"] * 50_000 + ["y"]
+    assert choose(Policy.CONCAT, [Found(["x"] * 50_000 + ["y"], 0, ""), found[1]], column) is not None
+    assert time.monotonic() - started < 5
