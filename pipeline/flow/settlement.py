@@ -242,7 +242,8 @@ class Settlement:
             tables.records[task].append(record_line(merged.values, source, lineage), ordinal)
             for conflict in merged.conflicts:
                 chunk = document.parts[conflict.chunk_index, conflict.part]
-                tables.conflicts.append(conflict_line(conflict, task, chunk, ready.document), ordinal)
+                lost = conflict_line(conflict, task, chunk, ready.document)
+                tables.conflicts.append(lost, ordinal, size_bytes=len(str(lost["kept"])) + len(str(lost["lost"])))
             self.ledger.n_conflicts += len(merged.conflicts)
             self.ledger.n_rows[task] += 1
         line = document_line(source, ready.document, ready.n_tokens, n_chunks, self._plan.reading)
