@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pipeline.errors import SchemaError
 from pipeline.schema.bounded import COUNT_PREFIX, counted_lists
-from pipeline.schema.columns import Column, Kind
+from pipeline.schema.columns import Column, Kind, has_columns
 from pipeline.schema.intersect import Schema
 from pipeline.schema.pointer import child
 from pipeline.schema.policies import ALLOWED, Policy
@@ -27,7 +27,7 @@ def check_values(met: dict[str, Met]) -> None:
         names = isinstance(key, list) and key and all(isinstance(name, str) for name in key)
         if key is not None and not names:
             raise SchemaError(f"at {child(pointer, 'x-key')}: found {key!r}, expected a list of names of properties")
-        if count not in (None, True, False):
+        if not isinstance(count, bool | None):
             raise SchemaError(f"at {child(pointer, 'x-count-first')}: found {count!r}, expected true or false")
 
 
@@ -42,6 +42,9 @@ def check_use(node: Schema, columns: tuple[Column, ...]) -> None:
         SchemaError: a policy does not fit its column, an `x-key` names no property of the items, or `x-count-first`
             stands anywhere but at a list that is a property of the top level.
     """
+    for keyword in ("x-merge", "x-key"):
+        if keyword in node and has_columns(node):
+            raise SchemaError(f"at /{keyword}: the top level is no column; write it at one of its properties")
     for column in columns:
         _check_column(column, child("", "properties", column.name), is_top=True)
     counted = {child("", "properties", name): name for name in counted_lists(node)}

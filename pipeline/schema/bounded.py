@@ -43,6 +43,8 @@ MAX_DECIMALS = 20
 """Decimals that a number has at most."""
 FORMAT_LENGTHS = {"duration": 32, "ipv6": 45}
 """Characters of formats that have a natural length which llguidance does not prove."""
+LONGEST_NAMES = {"hostname": 253, "email": 254}
+"""Characters that the text of a format has at most, which llguidance does not know."""
 COUNT_PREFIX = "_n_"
 """Begins the name of the property in which the model says how many items it sees."""
 COUNT_FACTOR = 4
@@ -112,6 +114,8 @@ def _string(node: Schema, bounds: Bounds) -> Schema:
         else:
             share = max(share, limits.least)
             ends += [length for length in (limits.most, FORMAT_LENGTHS.get(kept.get("format", ""))) if length]
+    if longest := LONGEST_NAMES.get(kept.get("format", "")):
+        share, ends = min(share, longest), [min(end, longest) for end in ends]
     share = max(share, least)
     most = min([*ends, MOST_CHARACTERS]) if ends else min(share, MOST_CHARACTERS)
     mark = {} if ends and min(ends) <= MOST_CHARACTERS else {"x-share": True}

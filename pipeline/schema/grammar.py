@@ -11,6 +11,7 @@ from llguidance import LLMatcher, LLTokenizer
 from pipeline.errors import SchemaError
 from pipeline.schema.intersect import Schema
 from pipeline.schema.lark import build_grammar
+from pipeline.schema.writable import is_writable, writable
 
 FORMATS = frozenset({"date", "date-time", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"})
 """The string formats that the grammar enforces."""
@@ -58,7 +59,7 @@ def enforceable_text(node: Schema) -> Schema:
     if wanted.get("format") not in FORMATS:
         wanted.pop("format", None)
     for kept in (wanted, {key: value for key, value in wanted.items() if key == "format"}):
-        if not kept or not _text_error(json.dumps({"type": "string", **kept, **lengths})):
+        if not kept or (is_writable(kept) and not _text_error(_string(kept, **lengths))):
             return kept
     return {}
 
@@ -72,43 +73,45 @@ def text_limits(kept: Schema) -> TextLimits:
 def _limits(text: str) -> TextLimits:
     kept: Schema = json.loads(text)
     least, most = _shortest(kept), None
-    if _has_none({**kept, "minLength": MOST_MEASURED + 1}):
+    if _has_none(_string(kept, minLength=MOST_MEASURED + 1)):
         most, too_long = least, MOST_MEASURED + 1
         while too_long - most > 1:
             length = (most + too_long) // 2
-            if _has_none({**kept, "minLength": length}):
+            if _has_none(_string(kept, minLength=length)):
                 too_long = length
             else:
                 most = length
     costs = ((4, r"[^\x00-\x7f]"), (2, r'["\\\n\t]'))
-    cost = next((cost for cost, characters in costs if not _has_none(_and_contains(kept, characters))), 1)
+    cost = next((cost for cost, characters in costs if not _has_none(_string(kept, characters))), 1)
     return TextLimits(least, most, cost)
 
 
 def _shortest(kept: Schema) -> int:
     """The smallest maxLength that the grammar takes; MOST_LEAST + 1 when that is more."""
     too_short, enough = -1, 1
-    while enough <= MOST_LEAST and _text_error(json.dumps({"type": "string", **kept, "maxLength": enough})):
+    while enough <= MOST_LEAST and _text_error(_string(kept, maxLength=enough)):
         too_short, enough = enough, enough * 2
     while enough - too_short > 1:
         length = (too_short + enough) // 2
-        if _text_error(json.dumps({"type": "string", **kept, "maxLength": length})):
+        if _text_error(_string(kept, maxLength=length)):
             too_short = length
         else:
             enough = length
     return enough
 
 
-def _and_contains(kept: Schema, characters: str) -> Schema:
-    return {"allOf": [kept, {"pattern": characters}]} if "pattern" in kept else {**kept, "pattern": characters}
+def _string(kept: Schema, contains: str = "", **lengths: int) -> str:
+    """The schema of a string as llguidance takes it, JSON text; it may have to contain what a pattern finds."""
+    node = writable({"type": "string", **kept, **lengths})
+    return json.dumps({**node, "allOf": [*node.get("allOf", ()), {"pattern": contains}]} if contains else node)
 
 
-def _has_none(text: Schema) -> bool:
+def _has_none(string_schema: str) -> bool:
     """Whether llguidance proves that no string is such.
 
     It has no codes for its errors. Were these words ever changed, nothing would count as proven, and bounds be wider.
     """
-    return "Unsatisfiable" in _text_error(json.dumps({"type": "string", **text}))
+    return "Unsatisfiable" in _text_error(string_schema)
 
 
 @lru_cache(maxsize=16384)

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
+from pipeline.schema.exact import FORMATS, ExactValidator
 from pipeline.schema.finding import Notes
 
 Schema = dict[str, Any]
@@ -136,7 +135,8 @@ def _intersect(a: Schema, b: Schema, notes: Notes) -> Schema:
 def _fixed(a: Schema, b: Schema) -> Schema:
     """Keep the values of an enum that the other node accepts; numbers by value, and 1 is not true."""
     values, other = (a["enum"], b) if "enum" in a else (b["enum"], a)
-    accepts = Draft202012Validator({key: value for key, value in other.items() if key != ORIGIN})
+    bare = {key: value for key, value in other.items() if key != ORIGIN}
+    accepts = ExactValidator(bare, format_checker=FORMATS)
     left = [value for value in values if accepts.is_valid(value)]
     return {"enum": left} if left else never(f"at {_places(a, b)}: no value of its enum or const fits the rest of it")
 

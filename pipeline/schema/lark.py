@@ -22,10 +22,11 @@ from pipeline.errors import SchemaError
 from pipeline.schema.intersect import Schema
 from pipeline.schema.moments import MOMENTS
 from pipeline.schema.number_text import grid_regex, read_grid
+from pipeline.schema.writable import writable
 
 MAX_OPTIONAL = 600
 """Optional properties of one object, or of all objects of a union: each is two of the 2,000 possibilities that
-llguidance keeps at one place."""
+llguidance keeps at one place. An enum's lists and objects count as one each."""
 
 LONG_TEXT = 512
 """Characters beyond which a string is read in pieces: llguidance makes about 9 states of each, 250,000 at most."""
@@ -127,8 +128,8 @@ class _Rules:
         """Note how many optional properties stand at the beginning of a rule, and give its name."""
         if n_optional > MAX_OPTIONAL:
             raise SchemaError(
-                f"an object, or the objects of a union, with {n_optional} optional properties: at most {MAX_OPTIONAL} "
-                "are supported"
+                f"an object, a union or an enum with {n_optional} optional properties, lists and objects at one place: "
+                f"at most {MAX_OPTIONAL} are supported"
             )
         self._n_optional[name] = n_optional
         return name
@@ -139,7 +140,8 @@ class _Rules:
         branches: list[str | None] = [_fixed(value) for value in values if isinstance(value, list | dict)]
         if scalars:
             branches.insert(0, scalars[0] if len(scalars) == 1 else self._add(" | ".join(scalars), "T"))
-        return self._any(branches)
+        found = self._any(branches)
+        return self._count(found, len(branches)) if found is not None and len(branches) > 1 else found
 
     def _string(self, node: Schema) -> str | None:
         least, most = node.get("minLength", 0), node["maxLength"]
@@ -194,7 +196,7 @@ class _Rules:
         return self._any(branches)
 
     def _json(self, node: Schema) -> str:
-        return self._add(f"%json {_ascii({**node, 'x-guidance': _JSON_OPTIONS})}")
+        return self._add(f"%json {_ascii({**writable(node), 'x-guidance': _JSON_OPTIONS})}")
 
     def _tuple(self, node: Schema) -> str | None:
         least, tail = node.get("minItems", 0), ""
@@ -205,7 +207,7 @@ class _Rules:
             return None
         for i, part in reversed(list(enumerate(parts))):
             one = f'", " {part}{tail}' if i else f"{part}{tail}"
-            tail = f" {one}" if i < least else f" ({one})?"
+            tail = f" {one}" if i < least else f" {self._add(one)}?"
         return self._add(f'"["{tail} "]"')
 
     def _array(self, node: Schema) -> str | None:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pipeline.schema.columns import Column, Kind, clashing_names
 from pipeline.schema.decoder import tokens_needed
 from pipeline.schema.dialect import Upgraded
+from pipeline.schema.exact import FORMATS
 from pipeline.schema.finding import Finding, Level
 from pipeline.schema.intersect import Schema
 from pipeline.schema.keywords import KEYWORDS
 from pipeline.schema.normal import Normal
 from pipeline.schema.pointer import child
 from pipeline.schema.reach import Met
-from pipeline.schema.validator import FORMATS
 
 THIN_SHARE = 64
 """A string that gets fewer characters than this is told, with the max_tokens that would do."""

@@ -220,6 +220,8 @@ class _Normaliser:
     def _own(self, place: Place, way: _Way) -> Schema:
         """Normalise the keywords beside references, `allOf`, `anyOf` and `oneOf`."""
         schema = place.schema
+        if schema.get("enum") == []:
+            return never(f"at {child(place.pointer, 'enum')}: the list is empty")
         typed = union([self._typed(name, place, way) for name in self._types(place, way)] or [{}])
         for values in ([schema["const"]] if "const" in schema else [], schema.get("enum", [])):
             if values:

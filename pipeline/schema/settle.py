@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.schema.bounded import Bounds, build_bounded
+from pipeline.schema.bounded import MOST_CHARACTERS, MOST_ITEMS, Bounds, build_bounded
 from pipeline.schema.finding import Notes
 from pipeline.schema.grammar import enforceable_text
 from pipeline.schema.intersect import (
@@ -63,6 +63,9 @@ def _first(at: tuple[str, ...]) -> str:
 def _empty_range(node: Schema, least: str, most: str, at: tuple[str, ...]) -> Schema | None:
     if least in node and most in node and node[least] > node[most]:
         return never(f"at {_where(at)}: {least} is {node[least]} and {most} is {node[most]}")
+    longest = MOST_CHARACTERS if least == "minLength" else MOST_ITEMS
+    if node.get(least, 0) > longest:
+        return never(f"at {_where(at)}: {least} is {node[least]:,}, and at most {longest:,} are written")
     return None
 
 

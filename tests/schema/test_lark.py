@@ -3,6 +3,7 @@
 import json
 import re
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -141,6 +142,15 @@ def test_a_union_of_objects_with_many_optional_properties(can_write: CanWrite) -
     assert "700 optional properties" in grammar_error(json.dumps({"anyOf": parts}))
 
 
+def test_an_enum_of_many_objects(can_write: CanWrite) -> None:
+    """Beyond the limit llguidance stops in the middle of an answer: it is told when the schema is loaded."""
+    values = [{"k": n} for n in range(MAX_OPTIONAL)]
+    form = object_of({"a": {"enum": values}})
+    assert grammar_error(form) == ""
+    assert can_write(form, json.dumps({"a": values[-1]}))
+    assert "at most 600" in grammar_error(object_of({"a": {"enum": [*values, {"k": "x"}]}}))
+
+
 def test_equal_parts_are_written_once() -> None:
     part = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 9}}, "required": ["a"]}
     one, many = object_of({"x": part}), object_of({f"x{n}": part for n in range(50)})
@@ -201,6 +211,13 @@ def test_what_is_no_json_is_refused() -> None:
         build_grammar("{")
 
 
+def test_a_tuple_of_many(can_write: CanWrite) -> None:
+    form = json.dumps({"type": "array", "prefixItems": [NULL] * 900, "minItems": 1, "maxItems": 900})
+    assert grammar_error(form) == ""
+    for n in (0, 1, 2, 900, 901):
+        assert can_write(form, json.dumps([None] * n)) == (1 <= n <= 900)
+
+
 def test_deep_forms(can_write: CanWrite) -> None:
     form, answer = dict(NULL), "null"
     for _ in range(100):
@@ -233,6 +250,42 @@ def test_what_llguidance_cannot_take_of_a_text_is_left_out() -> None:
     assert enforceable_text({"pattern": "^(?!a)b$", "format": "date"}) == {"format": "date"}
     assert enforceable_text({"pattern": "^a$", "format": "no-such"}) == {"pattern": "^a$"}
     assert enforceable_text({"pattern": "^a$", "minLength": 2}) == {}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "texts", "others"),
+    [
+        (r"^a\u000d?b\x0A$", ["ab\n"], ["ab"]),
+        (r"^(\x00|\x08|\x1F|\x7f|\u0007|x)$", ["x"], [""]),
+        ('^[^"]$', ["a", "\\", "\n", "é"], ['"']),
+        (r"^[^\\a]$", ['"', "\t", "b"], ["\\", "a"]),
+        (r"^[\x00-\x1fa]$", ["a", "\n", "\t"], ['"', "\\"]),
+        (r"^[^]a]$", ["b", '"'], ["]", "a"]),
+        (r"^[]a]$", ["a", "]"], ["b", '"']),
+        (r"^[^[\]]$", ["a"], ["[", "]"]),
+        (r"^[a-c&&[b]$", ["a", "&", "["], ["d"]),
+        (r"^[[:alpha:]]$", ["[]", "a]", ":]"], ["b", "b]"]),
+        (r"^\[[^\]]\]$", ["[a]", "[[]"], ["[]]"]),
+        (r"^a\r?b$", ["ab"], ["a", "a\nb"]),
+        (r"^(\r\n|x)$", ["x"], ["\n", ""]),
+    ],
+)
+def test_a_pattern_means_what_it_means_to_python(
+    can_write: CanWrite, pattern: str, texts: list[str], others: list[str]
+) -> None:
+    """llguidance lets the quote be written for `[^"]`, drops a carriage return, and knows sets in sets."""
+    assert enforceable_text({"pattern": pattern}) == {"pattern": pattern}
+    form = json.dumps({"type": "string", "pattern": pattern, "maxLength": 9})
+    with warnings.catch_warnings(category=FutureWarning, action="ignore"):  # Python's, of sets in sets
+        read = re.compile(pattern)
+    for text in (*texts, *others):
+        assert can_write(form, json.dumps(text, ensure_ascii=False)) == (text in texts) == bool(read.search(text)), text
+
+
+@pytest.mark.parametrize("pattern", [r"^\r\n$", r"^\x00+$", r"^[\x0b\x0c]$", r"^\x7f$", "^[+--]$"])
+def test_a_pattern_that_no_text_we_write_has_is_left_to_the_validator(pattern: str) -> None:
+    """Else it is found when an answer stops at that place."""
+    assert enforceable_text({"pattern": pattern}) == {}
 
 
 def test_the_grammar_is_text_that_vllm_takes_for_lark() -> None:

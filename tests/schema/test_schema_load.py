@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,7 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
             "at /properties/a/properties/b: x-merge 'reduce' is for properties of the top level",
         ),
         ({"a": {"type": "integer", "x-count-first": True}}, "x-count-first is for lists"),
+        ({"a": {"type": "array", "items": {}, "x-count-first": 1}}, "at /properties/a/x-count-first: found 1,"),
         ({"a": {"type": "array", "items": {}, "x-count-first": 1.5}}, "at /properties/a/x-count-first: found 1.5"),
         (
             {"_n_a": {"type": "integer"}, "a": {"type": "array", "items": {"type": "string"}, "x-count-first": True}},
@@ -120,7 +122,11 @@ def test_what_cannot_be_done_is_refused_with_its_place(
     ("schema", "sentence"),
     [
         ({"allOf": [{"type": "string"}, {"type": "integer"}]}, "type string and of type integer"),
+        ({"type": "array", "minItems": 10_001}, "at /: minItems is 10,001, and at most 10,000 are written"),
+        ({"type": "string", "minLength": 10**7}, "minLength is 10,000,000, and at most 1,000,000 are written"),
+        ({"type": "string", "enum": ["x"], "format": "date"}, "no value of its enum or const fits"),
         ({"type": "string", "enum": [1]}, "no value of its enum or const fits"),
+        ({"type": "array", "items": {"enum": []}, "minItems": 1}, "at /items/enum: the list is empty"),
         ({**PARTY, "required": ["vat"], "additionalProperties": False}, "'required' names 'vat', which"),
         ({"type": "array", "items": False, "minItems": 1}, "at /items: the schema is false"),
         ({"type": "array", "prefixItems": [{}], "items": False, "minItems": 2}, "only 1 items are possible"),
@@ -282,3 +288,42 @@ def test_an_answer_that_is_no_object_with_properties_is_one_column(tmp_path: Pat
 def test_names_with_an_underscore_are_columns(tmp_path: Path) -> None:
     contract = load_text(tmp_path, '{"type": "object", "properties": {"_id": {"type": "integer"}}}')
     assert [column.name for column in contract.columns] == ["_id"]
+
+
+@pytest.mark.parametrize(
+    ("node", "left"),
+    [
+        ({"enum": [1.15, 1.155], "multipleOf": 0.01}, [1.15]),
+        ({"enum": ["2024-02-29", "2023-02-29"], "format": "date"}, ["2024-02-29"]),
+        ({"enum": [1.0, 1.5, True], "type": "integer"}, [1.0]),
+    ],
+)
+def test_an_enum_keeps_what_the_validator_accepts(
+    contract_of: Callable[..., Contract], node: dict[str, Any], left: list[Any]
+) -> None:
+    """Steps are exact and formats hold, as they do afterwards."""
+    contract = contract_of({"a": node})
+    assert contract.normal["properties"]["a"]["enum"] == left
+    values = json.loads(json.dumps(node["enum"]), parse_float=Decimal)
+    assert [json.dumps(value, default=float) for value in values if contract.validator.is_valid({"a": value})] == [
+        json.dumps(value) for value in left
+    ]
+
+
+@pytest.mark.parametrize("name", ["hostname", "email"])
+def test_names_are_never_longer_than_the_validator_takes(contract_of: Callable[..., Contract], name: str) -> None:
+    contract = contract_of({"own": {"type": "string", "format": name, "maxLength": 999}, "a": {"format": name}}, 9000)
+    nodes = json.loads(contract.decoder_schema)["properties"]
+    assert {node["maxLength"] for node in nodes.values()} == {253 if name == "hostname" else 254}
+    thin = json.loads(contract_of({"a": {"format": name}}, 64).decoder_schema)["properties"]["a"]
+    assert thin["maxLength"] < 64
+    assert thin["x-share"] is True
+
+
+@pytest.mark.parametrize("note", ["x-merge", "x-key"])
+def test_an_annotation_of_the_whole_answer_is_refused_unless_that_is_a_column(tmp_path: Path, note: str) -> None:
+    value = {"x-merge": "union", "x-key": ["name"]}[note]
+    for schema in ({**PARTY, note: value}, {"anyOf": [PARTY, {**PARTY, "required": ["name"]}], note: value}):
+        with pytest.raises(SchemaError, match=f"at /{note}: the top level is no column"):
+            load_text(tmp_path, json.dumps(schema))
+    assert load_text(tmp_path, json.dumps({"type": "array", "items": PARTY, note: value})).columns
