@@ -28,13 +28,15 @@ def reduced_names(contract: Contract) -> tuple[str, ...]:
 def reduction_contract(contract: Contract) -> Contract:
     """The contract of what the model is asked for: an object of the reduced properties, all of them there.
 
+    No list of it is counted first: what was on the pages was counted when they were read.
+
     It is made of the normal form: what only the validator knows of these properties was checked in the answers that
     are consolidated, and is not checked again.
     """
     names, properties = reduced_names(contract), contract.normal["properties"]
     normal: Schema = {
         "type": "object",
-        "properties": {name: properties[name] for name in names},
+        "properties": {name: _uncounted(properties[name]) for name in names},
         "required": list(names),
         "additionalProperties": False,
     }
@@ -50,6 +52,10 @@ def reduction_contract(contract: Contract) -> Contract:
         counted=(),
         is_wrapped=False,
     )
+
+
+def _uncounted(node: Schema) -> Schema:
+    return {keyword: value for keyword, value in node.items() if keyword != "x-count-first"}
 
 
 def contested_names(records: Sequence[Record], contract: Contract) -> tuple[str, ...]:

@@ -158,3 +158,16 @@ def test_a_policy_that_becomes_reduce_needs_the_model(project: Project) -> None:
         remerge(made, Notes(Stop()), Stop())
     report = project.run()
     assert report["counts"]["attempts"] - report["counts"]["reused"] == report["answers"]["reductions"] == 3
+
+
+@pytest.mark.parametrize("kind", ["array", ["array", "null"]])
+def test_a_list_that_is_counted_first_is_not_counted_when_it_is_consolidated(project: Project, kind: Any) -> None:
+    names = {"type": kind, "items": {"type": "string", "maxLength": 9}, "x-count-first": True, "x-merge": "reduce"}
+    schema = {"type": "object", "properties": {"names": names}, "required": ["names"]}
+    (project.folder / "first.json").write_text(json.dumps(schema))
+    report = project.run()
+    assert report["rejects"] == {}
+    asked = reductions(project)
+    assert asked
+    assert {line["status"] for line in asked} == {"record"}
+    assert not any("_n_names" in line["text"] for line in asked)
