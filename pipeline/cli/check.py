@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from pipeline.cli.options import JobArgument, JsonOption, LimitOption, SetOption, VarOption, job_from
@@ -15,6 +16,8 @@ from pipeline.schema.columns import describe_columns
 from pipeline.schema.decoder import share_budget
 from pipeline.schema.finding import Level
 from pipeline.schema.load import Contract, load_contract
+from pipeline.schema.parse import shorten
+from pipeline.schema.pointer import printable
 
 
 def check(
@@ -53,6 +56,8 @@ def _sources(job: Job, limit: int | None) -> dict[str, Any]:
 
 MAX_SHARES = 40
 """Lines of the table of shares."""
+MAX_WIDTH = 40
+"""Characters that a name is given in a table."""
 _OWNER = {True: "share", False: "schema"}
 """Whose a bound is: ours, shared out of max_tokens, or the schema's own."""
 
@@ -98,17 +103,28 @@ def _text(result: dict[str, Any]) -> str:
 
 
 def _columns(columns: dict[str, str]) -> list[str]:
-    width = max(map(len, columns), default=0)
-    return [f"  {name:<{width}}  {kind}" for name, kind in columns.items()]
+    rows = [(printable(name), shorten(printable(kind))) for name, kind in columns.items()]
+    width = _width([name for name, _ in rows])
+    return [f"  {name:<{width}}  {kind}" for name, kind in rows]
+
+
+def _width(cells: Iterable[str]) -> int:
+    """Of a column of names; a longer one sticks out."""
+    return min(MAX_WIDTH, max(map(len, cells), default=0))
 
 
 def _shares(task: dict[str, Any]) -> list[str]:
     """What each string, list and map may take of max_tokens, and the total."""
     rows = [
-        (share["field"] or "/", f"{share['bound']:,} {share['what']}", share["of"], f"{share['tokens']:,} tokens")
+        (
+            printable(share["field"]) or "/",
+            f"{share['bound']:,} {share['what']}",
+            share["of"],
+            f"{share['tokens']:,} tokens",
+        )
         for share in task["shares"]
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [_width(column) for column in zip(*rows, strict=True)]
     lines = ["  at most" if rows else ""]
     for field, bound, owner, tokens in rows:
         cells = f"{field:<{widths[0]}}  {bound:>{widths[1]}}  {owner:<{widths[2]}}  {tokens:>{widths[3]}}"
@@ -124,7 +140,11 @@ def _findings(findings: list[dict[str, str]]) -> list[str]:
     enforced = sum(finding["level"] == Level.ENFORCED for finding in findings)
     lines = [f"  {enforced} constraints are enforced while the answer is written"] if enforced else []
     return lines + [
-        f"  {finding['level'].replace('_', ' ')}: {finding['pointer'] or '/'} {finding['keyword']}: {finding['reason']}"
+        printable(f"  {_level(finding)}: {finding['pointer'] or '/'} {finding['keyword']}: {finding['reason']}")
         for finding in findings
         if finding["level"] != Level.ENFORCED
     ]
+
+
+def _level(finding: dict[str, str]) -> str:
+    return finding["level"].replace("_", " ")

@@ -20,6 +20,7 @@ from pipeline.schema.lint import Length, lint
 from pipeline.schema.longest import longest_answer_bytes
 from pipeline.schema.normal import Normal, build_normal
 from pipeline.schema.parse import parse_schema, shorten
+from pipeline.schema.pointer import printable
 from pipeline.schema.pydantic_model import is_model, read_model
 from pipeline.schema.reach import Met, reach
 from pipeline.schema.references import References
@@ -86,7 +87,7 @@ def load_contract(path: Path, max_tokens: int) -> Contract:
     try:
         return _build(path, _read(path), max_tokens)
     except SchemaError as exc:
-        raise SchemaError(f"schema {path}: {exc}") from exc
+        raise SchemaError(f"schema {path}: {printable(str(exc))}") from exc
 
 
 def _build(path: Path, text: str, max_tokens: int) -> Contract:

@@ -11,6 +11,14 @@ def child(pointer: str, *names: str | int) -> str:
     return pointer + "".join("/" + str(name).replace("~", "~0").replace("/", "~1") for name in names)
 
 
+def printable(text: str) -> str:
+    """Give a text in which control characters, and others that move what is beside them, are escapes.
+
+    Names are data: none may break a line of ours or speak to a terminal.
+    """
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
 def follow(root: Any, fragment: str) -> Any:  # noqa: ANN401 - any JSON
     """Give what the pointer of a `$ref` (percent-encoded, "" for the root) leads to; None when it leads nowhere."""
     found = root

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import yaml  # type: ignore[import-untyped]
 
 from pipeline.schema.ddl import column_type, comment_of, create_table
 from pipeline.schema.identifiers import Warehouse, name_columns
+from pipeline.schema.pointer import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def _described(field: pa.Field, meaning: str) -> pa.Field:
     return field.with_metadata({b"description": meaning.encode(), **(field.metadata or {})})
 
 
+_JINJA = re.compile(r"\{(?=[{%#])")
 _LOADS = {
     Warehouse.DUCKDB: "INSERT INTO {name} SELECT * FROM read_parquet('{files}', hive_partitioning = false)",
     Warehouse.SNOWFLAKE: (
@@ -71,8 +74,8 @@ def arrow_text(tables: Sequence[TableForm]) -> str:
     """Give each table's columns with their Arrow types and what they mean."""
     lines = []
     for table in tables:
-        lines += [f"{table.folder}: {table.description}", ""]
-        rows = [(_shown(field.name), _type_text(field), comment_of(field, field.name)) for field in table.schema]
+        lines += [printable(f"{table.folder}: {' '.join(table.description.split())}"), ""]
+        rows = [(printable(field.name), _type_text(field), comment_of(field, field.name)) for field in table.schema]
         name_width = min(max(len(name) for name, _, _ in rows), 40)
         type_width = min(max(len(kind) for _, kind, _ in rows), 40)
         lines += [f"  {name:<{name_width}}  {kind:<{type_width}}  {words}".rstrip() for name, kind, words in rows]
@@ -114,7 +117,7 @@ def _dbt_table(table: TableForm, warehouse: Warehouse) -> dict[str, Any]:
         {
             "name": name,
             "quote": True,
-            "description": comment_of(field, name),
+            "description": _plain(comment_of(field, name)),
             "data_type": column_type(field.type, warehouse),
         }
         for name, field in zip(names, table.schema, strict=True)
@@ -122,7 +125,12 @@ def _dbt_table(table: TableForm, warehouse: Warehouse) -> dict[str, Any]:
     quoted = table.files.replace("'", "''").replace("{", "{{").replace("}", "}}")
     location = {"external_location": f"read_parquet('{quoted}', hive_partitioning = false)"}
     meta = {"meta": location} if warehouse is Warehouse.DUCKDB else {}
-    return {"name": table.name, "description": table.description, **meta, "columns": columns}
+    return {"name": table.name, "description": _plain(table.description), **meta, "columns": columns}
+
+
+def _plain(description: str) -> str:
+    """Descriptions are templates to dbt: what would begin a command of Jinja's is parted."""
+    return _JINJA.sub("{ ", description)
 
 
 def _table_facts(table: TableForm) -> dict[str, Any]:
@@ -139,9 +147,4 @@ def _table_facts(table: TableForm) -> dict[str, Any]:
 
 
 def _type_text(field: pa.Field) -> str:
-    return _shown(str(field.type)) + ("" if field.nullable else " not null")
-
-
-def _shown(text: str) -> str:
-    """Names are data: none may break a line of ours."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return printable(str(field.type)) + ("" if field.nullable else " not null")

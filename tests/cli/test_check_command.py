@@ -7,6 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli.app import app
+from pipeline.cli.check import check
+from pipeline.errors import SchemaError
 
 MODEL = """
 from pydantic import BaseModel, Field
@@ -56,3 +58,22 @@ def test_the_text_says_what_is_left_to_the_validator(job: Path) -> None:
     assert "5 characters  schema" in said
     assert "of max_tokens 900" in said
     assert said.endswith("ok\n")
+
+
+def test_names_break_no_line_and_speak_to_no_terminal(job: Path) -> None:
+    names = ["a\nb", "\x1b[31m", "\u202e", "x" * 400, "\x00"]
+    properties: dict[str, object] = {name: {"type": "string", "uniqueItems": True} for name in names}
+    schema = job.parent.parent / "schemas" / "odd.json"
+    schema.write_text(json.dumps({"type": "object", "properties": {**properties, "in": {"properties": properties}}}))
+    job.write_text(JOB.replace("x.py:Lease", "odd.json"))
+    done = CliRunner().invoke(app, ["check", str(job)])
+    assert done.exit_code == 0
+    lines = done.stdout.splitlines()
+    assert all(line.isprintable() for line in lines)
+    assert all(len(line) < 700 for line in lines)
+    assert "  a\\nb" + " " * 38 + "string" in lines
+    properties["a\nb"] = {"type": "string", "minLength": 2, "maxLength": 1}
+    schema.write_text(json.dumps({"type": "object", "properties": properties}))
+    with pytest.raises(SchemaError, match=r"at /properties/a\\nb: minLength is 2") as caught:
+        check(job)
+    assert str(caught.value).isprintable()

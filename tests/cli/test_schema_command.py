@@ -152,11 +152,23 @@ def test_a_name_that_is_ours(project: Project, tmp_path: Path) -> None:
     schema(made.folder / "job.toml", task="first")
 
 
+def test_descriptions_are_no_templates_of_dbt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Project(tmp_path / "odd")
+    text = {"type": "string", "description": "{{ x }} {% y %} {# z #} {}"}
+    (made.folder / "first.json").write_text(json.dumps({"type": "object", "properties": {"a": text}, **text}))
+    ((table,),) = (
+        [*source["tables"]]
+        for source in yaml.safe_load(printed(capsys, made.folder / "job.toml", Format.DBT, task="first"))["sources"]
+    )
+    for described in (table, table["columns"][0]):
+        assert described["description"] == "{ { x }} { % y %} { # z #} {}"
+
+
 def test_names_break_no_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = Project(tmp_path / "odd")
     text = {"type": "string", "description": "one\ntwo\x00"}
     names = {"a\nb": text, "\u202e": text, "x; --\r": text}
-    (made.folder / "first.json").write_text(json.dumps({"type": "object", "properties": names}))
+    (made.folder / "first.json").write_text(json.dumps({"type": "object", "description": "a\nb", "properties": names}))
     lines = printed(capsys, made.folder / "job.toml", Format.ARROW, task="first").splitlines()
     assert [line.split()[0] for line in lines[2:5]] == ["a\\nb", "\\u202e", "x;"]
     assert all(line.isprintable() for line in lines)
