@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pipeline.engines.settings import EngineSettings, answer_facts
 from pipeline.job import Job
-from pipeline.prompts import render
+from pipeline.prompts import reduction, render
 from pipeline.prompts.answer_form import describe_answer
 from pipeline.schema.load import Contract
 
@@ -45,7 +45,7 @@ def build_components(
         **{f"the engine's {name}": fact for name, fact in answer_facts(settings, job.engine.kind).items()},
         "the tokenizer": tokenizer,
         "the chunking": [job.chunking.model_dump(), job.retries.max_attempts > 1],  # retries keep room for the reason
-        "the wording of prompts": render.WORDING,
+        "the wording of prompts": [*render.WORDING, reduction.LEAD, reduction.WISH],
         _ROWS: _ROWS_VERSION,
     }
     for task in job.tasks:
