@@ -155,15 +155,14 @@ class Compiler:
                 return _quoted(build_string(node))
 
     def _union(self, branches: list[Schema]) -> Draw:
-        """Null now and then, else any branch. The branch below 0 takes the step of the one above, see `decoder`."""
-        steps = [branch["multipleOf"] for branch in branches if "multipleOf" in branch]
+        """Null now and then, else any branch."""
         present: list[Draw] = []
         error = CannotAnswerError("a union without a branch")
         for branch in branches:
             if branch.get("type") == "null":
                 continue
             try:
-                present.append(self._branch(branch, steps))
+                present.append(self.node(branch))
             except CannotAnswerError as exc:
                 error = exc
         may_be_null = len(present) < len(branches) and any(branch.get("type") == "null" for branch in branches)
@@ -177,14 +176,6 @@ class Compiler:
             return "null" if chance.random() < null_ratio else present[pick(chance, len(present))](chance)
 
         return draw
-
-    def _branch(self, branch: Schema, steps: list[float]) -> Draw:
-        if branch.get("type") in ("integer", "number") and "multipleOf" not in branch and len(steps) == 1:
-            try:
-                return build_number({**branch, "multipleOf": steps[0]})
-            except CannotAnswerError:
-                return build_number(branch)
-        return self.node(branch)
 
     def _array(self, node: Schema) -> Draw:
         first = [self.node(part) for part in node.get("prefixItems", ())]
