@@ -146,6 +146,8 @@ def _object(node: Schema, at: tuple[str, ...], notes: Notes) -> Schema:
     is_empty = is_never(result.get("additionalProperties", {})) and not result.get("patternProperties")
     if is_empty and node.get("minProperties", 0):
         return never(f"at {_where(at)}: minProperties is {node['minProperties']}, and no property is allowed")
+    if node.get("minProperties", 0) > 1:
+        notes.leave(at, "minProperties", "a name can be written twice, which counts once; checked afterwards")
     return result
 
 

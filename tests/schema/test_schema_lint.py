@@ -50,6 +50,8 @@ def found(contract: Contract, pointer: str, keyword: str) -> Finding:
             Level.VALIDATOR_ONLY,
         ),
         ({"type": "object", "properties": {"b": {}}, "minProperties": 1}, "minProperties", Level.VALIDATOR_ONLY),
+        ({"type": "object", "minProperties": 1}, "minProperties", Level.ENFORCED),
+        ({"type": "object", "minProperties": 2}, "minProperties", Level.VALIDATOR_ONLY),
         ({"type": "object", "propertyNames": {"pattern": "^a"}}, "propertyNames", Level.ENFORCED),
         ({"type": "object", "propertyNames": {"pattern": "^(?=a)"}}, "propertyNames", Level.VALIDATOR_ONLY),
         ({"type": "object", "patternProperties": {"^(?!a)": {}}}, "patternProperties", Level.VALIDATOR_ONLY),
