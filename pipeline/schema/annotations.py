@@ -21,13 +21,13 @@ def check_values(met: dict[str, Met]) -> None:
     """
     for pointer, part in met.items():
         merge, key, count = (part.schema.get(name) for name in ("x-merge", "x-key", "x-count-first"))
-        if merge is not None and merge not in [*Policy]:
+        if "x-merge" in part.schema and merge not in [*Policy]:
             known = ", ".join(policy.value for policy in Policy)
             raise SchemaError(f"at {child(pointer, 'x-merge')}: found {merge!r}, expected one of: {known}")
         names = isinstance(key, list) and key and all(isinstance(name, str) for name in key)
-        if key is not None and not names:
+        if "x-key" in part.schema and not names:
             raise SchemaError(f"at {child(pointer, 'x-key')}: found {key!r}, expected a list of names of properties")
-        if not isinstance(count, bool | None):
+        if "x-count-first" in part.schema and not isinstance(count, bool):
             raise SchemaError(f"at {child(pointer, 'x-count-first')}: found {count!r}, expected true or false")
 
 
