@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 from pipeline.schema.formats import build_format_checker
+from pipeline.schema.json_text import canonical_json
 
 FORMATS = build_format_checker()
 """The formats that are asserted."""
@@ -27,6 +28,18 @@ def _multiple_of(validator: Any, step: Any, instance: Any, _: object) -> Iterato
         yield ValidationError(f"{instance} is not a multiple of {step}")
 
 
+def _unique_items(validator: Any, wanted: Any, instance: Any, _: object) -> Iterator[ValidationError]:  # noqa: ANN401
+    """Replace jsonschema's own check, which compares every item with every other: minutes for ten thousand objects."""
+    if not wanted or not validator.is_type(instance, "array"):
+        return
+    seen: dict[str, int] = {}
+    for i, item in enumerate(instance):
+        first = seen.setdefault(canonical_json(item), i)
+        if first != i:
+            yield ValidationError(f"items {first} and {i} are equal")
+            return
+
+
 def _fraction(number: float | Decimal) -> Fraction:
     """A float is the number of its shortest digits."""
     return Fraction(repr(number) if isinstance(number, float) else number)
@@ -34,7 +47,7 @@ def _fraction(number: float | Decimal) -> Fraction:
 
 ExactValidator: Any = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
-    validators={"multipleOf": _multiple_of},
+    validators={"multipleOf": _multiple_of, "uniqueItems": _unique_items},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
 )
 """jsonschema's validator of 2020-12 with these rules; formats are asserted with `format_checker=FORMATS`."""

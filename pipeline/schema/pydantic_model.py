@@ -6,7 +6,6 @@ it prints or raises becomes one sentence.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from pipeline.schema.pydantic_child import REFUSED
 
 TIMEOUT_S = 60.0
 """Wall-clock seconds that the file may take to be imported."""
+_NOTHING = subprocess.DEVNULL
+"""No pipe: a process that the user's file leaves behind would hold it open, and us up."""
 _CHILD = Path(__file__).with_name("pydantic_child.py")
 
 
@@ -54,9 +55,7 @@ def read_model(path: Path) -> str:
 def _run(source: Path, name: str, result: Path) -> int:
     command = [sys.executable, "-P", str(_CHILD), str(source.resolve()), name, str(result)]
     try:
-        done = subprocess.run(
-            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S, env={**os.environ}
-        )
+        done = subprocess.run(command, check=False, timeout=TIMEOUT_S, stdin=_NOTHING, stdout=_NOTHING, stderr=_NOTHING)
     except subprocess.TimeoutExpired as exc:
         reason = f"importing {source.name} took more than {TIMEOUT_S:.0f} s; a file of models should only define them"
         raise SchemaError(reason) from exc

@@ -117,3 +117,14 @@ def test_a_decimal_is_a_number_with_a_step(tmp_path: Path) -> None:
     )
     contract = load_contract(tmp_path / "m.py:M", 512)
     assert [column.type_text for column in contract.columns] == ["decimal128(38, 2)", "float64"]
+
+
+def test_a_process_that_the_file_leaves_behind_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pydantic_model, "TIMEOUT_S", 20)
+    (tmp_path / "m.py").write_text(
+        "import subprocess\nfrom pydantic import BaseModel\nsubprocess.Popen(['sleep', '25'])\n"
+        "class M(BaseModel):\n    a: int\n"
+    )
+    assert load_contract(tmp_path / "m.py:M", 512).columns[0].name == "a"
