@@ -50,9 +50,9 @@ class Upgraded:
 
     def original(self, pointer: str) -> str:
         """Where in the user's file the schema stands that is now at `pointer`."""
-        for now in sorted(self.moved, key=len, reverse=True):
-            if pointer == now or pointer.startswith(now + "/"):
-                return self.moved[now] + pointer[len(now) :]
+        for moved in sorted(self.moved, key=len, reverse=True):
+            if pointer == moved or pointer.startswith(moved + "/"):
+                return self.moved[moved] + pointer[len(moved) :]
         return pointer
 
 
