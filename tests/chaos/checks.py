@@ -19,10 +19,12 @@ from pipeline.errors import RejectCode
 from pipeline.tables.current import list_runs, load_current, load_run
 
 Row = dict[str, Any]
-Question = tuple[str, int, str]
+Question = tuple[str, int, str, str]
 
 MAY_DIFFER = frozenset({"run_id", "_run_id", "answered_run_id", "duration_s", "n_cached_tokens"})
 """Columns that tell of the run rather than of the documents."""
+_WHOLE = ("record", "split")
+"""How a question ends of which nothing is lost."""
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 _LOG_PATH = re.compile(r"\S*/logs/engine-\S*\.log")
 
@@ -120,14 +122,14 @@ def check_documents(now: dict[str, list[Row]]) -> Iterator[str]:
 def check_attempts(out: Path) -> Iterator[str]:
     """No attempt at a question stands twice in a run."""
     for run in list_runs(out):
-        columns = ["doc_id", "chunk_index", "task", "attempt"]
+        columns = ["doc_id", "chunk_index", "part", "task", "attempt"]
         for part in (out / "responses" / f"run={run}").glob("*.parquet"):
             attempts = Counter(tuple(row.values()) for row in pq.ParquetFile(part).read(columns).to_pylist())
             yield from (f"run {run}: attempt {key} stands {n} times" for key, n in attempts.items() if n > 1)
 
 
 def check_answers(now: dict[str, list[Row]]) -> Iterator[str]:
-    """Attempts count from 0 without a gap; the last one is a record or a reject, those before are neither."""
+    """Attempts count from 0 without a gap; the last is a record, a reject or split in two, those before are neither."""
     lost = Counter(_question(row) for row in now.get("rejects", []) if row["chunk_index"] is not None)
     tried: dict[Question, list[Row]] = defaultdict(list)
     for row in now.get("responses", []):
@@ -136,24 +138,31 @@ def check_answers(now: dict[str, list[Row]]) -> Iterator[str]:
         attempts.sort(key=lambda row: int(row["attempt"]))
         if [row["attempt"] for row in attempts] != list(range(len(attempts))):
             yield f"attempts at {question} are {[row['attempt'] for row in attempts]}"
-        if any(row["status"] == "record" for row in attempts[:-1]):
-            yield f"{question} was asked again after a record"
-        if (attempts[-1]["status"] == "record") == bool(lost[question]) or lost[question] > 1:
+        if any(row["status"] in _WHOLE for row in attempts[:-1]):
+            yield f"{question} was asked again after a record or a split"
+        if (attempts[-1]["status"] in _WHOLE) == bool(lost[question]) or lost[question] > 1:
             yield f"{question} ended as {attempts[-1]['status']} and has {lost[question]} rejects"
+        *place, part = question
+        halves = sum((*place, part + half) in tried for half in "01")
+        if halves != (2 if attempts[-1]["status"] == "split" else 0):
+            yield f"{question} ended as {attempts[-1]['status']} and has {halves} halves"
     yield from (f"{question} is rejected and was never asked" for question in lost if question not in tried)
 
 
 def check_chunks(now: dict[str, list[Row]]) -> Iterator[str]:
-    """For each task, the chunks of a document are its text, end to end."""
+    """For each task, the chunks of a document are its text, end to end; of a split one, its halves."""
     tasks = {name.removeprefix("records/") for name in now if name.startswith("records/")}
-    spans: dict[tuple[str, str], dict[int, tuple[int, int]]] = defaultdict(dict)
+    spans: dict[tuple[str, str], dict[tuple[int, str], tuple[int, int]]] = defaultdict(dict)
+    split = {_question(row) for row in now.get("responses", []) if row["status"] == "split"}
     for row in now.get("responses", []):
-        spans[row["doc_id"], row["task"]][row["chunk_index"]] = (row["start"], row["end"])
+        if _question(row) not in split:
+            spans[row["doc_id"], row["task"]][row["chunk_index"], row["part"]] = (row["start"], row["end"])
     for document in now.get("documents", []):
         for task in tasks:
-            cut = [span for _, span in sorted(spans.pop((document["doc_id"], task), {}).items())]
+            found = spans.pop((document["doc_id"], task), {})
+            cut, n_chunks = [span for _, span in sorted(found.items())], len({index for index, _ in found})
             borders = [(0, 0), *cut, (document["n_chars"], document["n_chars"])]
-            if len(cut) != document["n_chunks"] or any(a[1] != b[0] for a, b in pairwise(borders)):
+            if n_chunks != document["n_chunks"] or any(a[1] != b[0] for a, b in pairwise(borders)):
                 yield f"chunks of {document['doc_id']} for {task} are {cut} of {document['n_chars']} characters"
     yield from (f"answers to {key} belong to no document" for key in spans)
 
@@ -256,4 +265,4 @@ def _compare(what: str, found: Counter[Any], expected: Counter[Any]) -> Iterator
 
 
 def _question(row: Row) -> Question:
-    return row["doc_id"], row["chunk_index"], row["task"]
+    return row["doc_id"], row["chunk_index"], row["task"], row["part"]
