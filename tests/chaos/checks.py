@@ -143,6 +143,8 @@ def check_answers(now: dict[str, list[Row]]) -> Iterator[str]:
         if (attempts[-1]["status"] in _WHOLE) == bool(lost[question]) or lost[question] > 1:
             yield f"{question} ended as {attempts[-1]['status']} and has {lost[question]} rejects"
         *place, part = question
+        if part and (*place, part[:-1]) not in tried:
+            yield f"{question} is half of what was never asked"
         halves = sum((*place, part + half) in tried for half in "01")
         if halves != (2 if attempts[-1]["status"] == "split" else 0):
             yield f"{question} ended as {attempts[-1]['status']} and has {halves} halves"

@@ -93,6 +93,8 @@ def test_a_line_lost_or_twice_is_seen(out: Path, whole: Path, name: str, change_
         ("responses", "start", 1),
         ("responses", "attempt", 5),
         ("responses", "status", "truncated"),
+        ("responses", "status", "split"),
+        ("responses", "part", "1"),
         ("sources", "outcome", "removed"),
         ("sources", "code", "corrupt"),
         ("documents", "n_chunks", 99),
