@@ -6,26 +6,11 @@ from itertools import combinations, pairwise
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from made_pieces import build
 
 from pipeline.prompts.chunking import build_chunks
 from pipeline.prompts.pieces import Piece
 from pipeline.prompts.prompt import Chunk
-
-
-def build(sizes: list[int], lead: int = 0, n_split: int = 0) -> list[Piece]:
-    """Pieces of these token counts, ten characters each; the last n_split are parts of one split segment."""
-    n_whole = len(sizes) - n_split
-    return [
-        Piece(
-            segment_index=min(index, n_whole),
-            start=10 * index,
-            end=10 * index + 10,
-            token_ids=[index] * size,
-            lead_ids=[-1] * lead if index > n_whole else [],
-            is_whole=index < n_whole,
-        )
-        for index, size in enumerate(sizes)
-    ]
 
 
 def sizes_of(chunks: list[Chunk]) -> list[int]:

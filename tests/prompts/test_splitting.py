@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from made_pieces import build
 
 from pipeline.prompts.chunking import build_chunks
-from pipeline.prompts.pieces import Piece
 from pipeline.prompts.prompt import Chunk
 from pipeline.prompts.render import PromptMaker, Question
 from pipeline.prompts.splitting import split
@@ -14,22 +14,6 @@ from pipeline.prompts.tokenizer import Tokenizer
 from pipeline.readers.document import Document
 
 MakeDocument = Callable[..., Document]
-
-
-def build(sizes: list[int], lead: int = 0, n_split: int = 0) -> list[Piece]:
-    """Pieces of these token counts, ten characters each; the last n_split are parts of one split segment."""
-    n_whole = len(sizes) - n_split
-    return [
-        Piece(
-            segment_index=min(index, n_whole),
-            start=10 * index,
-            end=10 * index + 10,
-            token_ids=[index] * size,
-            lead_ids=[-1] * lead if index > n_whole else [],
-            is_whole=index < n_whole,
-        )
-        for index, size in enumerate(sizes)
-    ]
 
 
 def leaves(chunk: Chunk) -> list[Chunk]:
