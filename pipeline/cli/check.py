@@ -37,6 +37,7 @@ def check(
         for task in settings.tasks
     }
     result = {"job": settings.name, "fingerprint": settings.fingerprint, **result}
+    result |= {"pdf_reader": settings.input.pdf_reader}
     result |= {"model": settings.model.path, "output": str(settings.output_folder)}
     print(json.dumps(result, ensure_ascii=False) if as_json else _text(result))
 
@@ -58,6 +59,10 @@ MAX_SHARES = 40
 """Lines of the table of shares."""
 MAX_WIDTH = 40
 """Characters that a name is given in a table."""
+_PDF_READERS = {
+    "pypdf": "pypdf reads every page, pypdfium2 is the second opinion",
+    "pypdfium2": "pypdfium2 reads every page, pypdf those that it cannot",
+}
 _OWNER = {True: "share", False: "schema"}
 """Whose a bound is: ours, shared out of max_tokens, or the schema's own."""
 
@@ -90,6 +95,7 @@ def _text(result: dict[str, Any]) -> str:
     lines = [
         f"job       {result['job']} ({result['fingerprint']})",
         f"sources   {result['n_sources']:,} files, {result['size_bytes']:,} bytes: {endings}",
+        f"pdf       {_PDF_READERS[result['pdf_reader']]} (input.pdf_reader)",
         f"model     {result['model']}",
         f"output    {result['output']}",
     ]

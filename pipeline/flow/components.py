@@ -21,6 +21,7 @@ Components = Mapping[str, str]
 
 READERS = "the readers' version"
 READ_LIMITS = "the limits of reading"
+_PDF_READER = "the PDF reader (input.pdf_reader)"
 _ROWS = "the making of rows"
 _ROWS_VERSION = 2  # raise it when the same answers give other rows
 _OF_TASK = " of task "
@@ -37,7 +38,7 @@ def build_components(
         settings: What the engine is told.
         contracts: By task.
         tokenizer: Its identity.
-        reading: The readers' version.
+        reading: The readers' version, which is another for each input.pdf_reader.
     """
     facts: dict[str, object] = {
         READERS: reading,
@@ -48,6 +49,8 @@ def build_components(
         "the wording of prompts": [*render.WORDING, reduction.LEAD, reduction.WISH],
         _ROWS: _ROWS_VERSION,
     }
+    if job.input.pdf_reader != "pypdf":  # named where it is chosen: runs without the setting had the default
+        facts[_PDF_READER] = job.input.pdf_reader
     for task in job.tasks:
         contract = contracts[task.name]
         form = [
@@ -92,16 +95,23 @@ def compare(old: Components, new: Components) -> Change:
     asked, everything = new_tasks - old_tasks, False
     for name in new:
         what, _, task = name.partition(_OF_TASK)
-        if name == READ_LIMITS or old.get(name) == new[name] or (task and task not in old_tasks):
+        if name in (READ_LIMITS, _PDF_READER) or old.get(name) == new[name] or (task and task not in old_tasks):
             continue
         everything = everything or not (task or name in (READERS, _ROWS))
         if what in _ASKED:
             asked.add(task)
         if what != "answer form" or not any(reason.endswith(f"{_OF_TASK}{task} changed") for reason in reasons):
-            reasons.append(f"{name} changed")  # the form follows from the schema, which stands before it
+            reasons.append(
+                f"{_say(name, old, new)} changed"
+            )  # the form follows from the schema, which stands before it
     reasons += [f"task {task} is new" for task in sorted(new_tasks - old_tasks)]
     reasons += [f"task {task} is gone" for task in sorted(old_tasks - new_tasks)]
     return Change(tuple(reasons), None if everything else frozenset(asked))
+
+
+def _say(name: str, old: Components, new: Components) -> str:
+    """What a person calls it: the readers' version is another when the job chooses the other PDF reader."""
+    return _PDF_READER if name == READERS and old.get(_PDF_READER) != new.get(_PDF_READER) else name
 
 
 def _tasks(components: Components) -> Iterator[str]:

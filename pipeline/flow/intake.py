@@ -16,7 +16,7 @@ from pipeline.flow.standing import Standing, entry_hash
 from pipeline.prompts.prompt import Chunk
 from pipeline.prompts.render import PromptMaker
 from pipeline.readers.document import Document
-from pipeline.readers.pool import ReadingPool, ReadLimits
+from pipeline.readers.pool import Read, ReadingPool, ReadLimits
 from pipeline.readers.read import read_source
 from pipeline.sources import Entry, Source, load_source
 from pipeline.tables.lines import Outcome
@@ -118,6 +118,7 @@ class Intake:
         known: Texts that were read before.
         limits: What reading one document may cost.
         maker: Cuts documents.
+        read: Reads one source, in a child process.
     """
 
     entries: Sequence[Entry]
@@ -125,6 +126,7 @@ class Intake:
     known: Known
     limits: ReadLimits
     maker: PromptMaker
+    read: Read = read_source
 
     def items(self, stopped: Callable[[], bool] = lambda: False) -> Generator[Item]:
         """Every entry once, in the order in which they are done.
@@ -134,7 +136,7 @@ class Intake:
         """
         todo = self._iter_todo(stopped)
         reading: dict[str, Taken] = {}
-        with ReadingPool(self.limits, read_source) as pool:
+        with ReadingPool(self.limits, self.read) as pool:
             yield from self._fill(pool, todo, reading)
             while not pool.is_idle and not stopped():
                 done = pool.take()

@@ -23,8 +23,8 @@ from pipeline.prompts.answer_form import describe_answer
 from pipeline.prompts.render import PromptMaker, Question
 from pipeline.prompts.tokenizer import Tokenizer
 from pipeline.prompts.tokenizers import load_tokenizer
-from pipeline.readers.pool import ReadLimits
-from pipeline.readers.read import reading_version
+from pipeline.readers.pool import Read, ReadLimits
+from pipeline.readers.read import reader_for, reading_version
 from pipeline.schema.load import Contract, load_contract
 from pipeline.sources import Entry, manifest_columns
 from pipeline.tables.layout import carried
@@ -45,6 +45,7 @@ class Plan:
         maker: Cuts documents and makes prompts.
         reducers: Consolidate the values of the tasks that ask for it (`x-merge: reduce`).
         read_limits: What reading one document may cost.
+        read: Reads one source, in a child process.
         tables: What the tables are made for.
         reading: The readers' version.
         components: What determines the rows, by name.
@@ -59,6 +60,7 @@ class Plan:
     maker: PromptMaker
     reducers: Mapping[str, Reducer]
     read_limits: ReadLimits
+    read: Read
     tables: Tables
     reading: str
     components: Components
@@ -101,7 +103,7 @@ def build_plan(job: Job, options: RunOptions = EVERYTHING) -> Plan:
     reducers = build_reducers(questions, contracts, tokenizer, context_window)
     limits = ReadLimits(job.input.read_timeout_s, job.input.read_memory_mb, job.input.n_workers)
     settings = _engine_settings(job, model, context_window, Path())
-    reading = reading_version()
+    reading = reading_version(job.input.pdf_reader)
     components = build_components(job, settings, contracts, tokenizer.identity, reading)
     tables = _tables(job, contracts, model.name, fingerprint(components))
     return Plan(
@@ -114,6 +116,7 @@ def build_plan(job: Job, options: RunOptions = EVERYTHING) -> Plan:
         maker=maker,
         reducers=reducers,
         read_limits=limits,
+        read=reader_for(job.input.pdf_reader),
         tables=tables,
         reading=reading,
         components=components,

@@ -37,6 +37,9 @@ class InputSection(_Frozen):
     """Memory one reading process may use, MiB."""
     n_workers: int | None = Field(default=None, ge=1)
     """Reading processes; None: one a core."""
+    pdf_reader: Literal["pypdf", "pypdfium2"] = "pypdf"
+    """Which library's text of a PDF page is preferred; the other is the second opinion. pypdf is asked for every page
+    or, beside pypdfium2, only for those that pypdfium2 cannot read or whose text looks wrong: many times as fast."""
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:

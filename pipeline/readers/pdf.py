@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pipeline.errors import RejectCode
 from pipeline.readers import sniff
 from pipeline.readers.document import Document, Segment, SegmentKind, SegmentStatus, UnreadableError
-from pipeline.readers.pdf_choice import Page, Reading, choose
+from pipeline.readers.pdf_choice import Page, Reading, choose, is_doubtful
 from pipeline.readers.pdf_page import BudgetError, PasswordError, PdfError, PdfFile
 from pipeline.readers.pdf_pdfium import PdfiumFile
 from pipeline.readers.pdf_pypdf import PypdfFile
@@ -30,12 +30,17 @@ SEPARATOR = "\n\n"
 
 
 def read_pdf(
-    source: Source, pypdf_budget_s: float = PYPDF_BUDGET_S, clock: Callable[[], float] = time.thread_time
+    source: Source,
+    *,
+    prefer_pdfium: bool = False,
+    pypdf_budget_s: float = PYPDF_BUDGET_S,
+    clock: Callable[[], float] = time.thread_time,
 ) -> Document:
     """Read all pages.
 
     Args:
         source: The file, with the password if it needs one.
+        prefer_pdfium: Whether pdfium's text is preferred, and pypdf asked only where that cannot be right.
         pypdf_budget_s: Seconds of `clock` after which pypdf is given up, for the whole document.
         clock: Seconds; by default this thread's processor time, which does not depend on what else the machine does.
 
@@ -51,7 +56,7 @@ def read_pdf(
     files = _open(source, pypdf_budget_s, clock)
     try:
         n_pages = _count_pages(files)
-        pages = _read_pages(files, n_pages)
+        pages = _read_pages(files, n_pages, prefer_pdfium)
         _check_text(pages)
         labels = files.labels()
         metadata = files.metadata()
@@ -167,21 +172,24 @@ def _loads(file: PdfFile, index: int) -> bool:
     return True
 
 
-def _read_pages(files: _Files, n_pages: int) -> list[Page]:
+def _read_pages(files: _Files, n_pages: int, prefer_pdfium: bool) -> list[Page]:
     """All pages by both libraries; when pypdf takes too long, all by pdfium, so that one reader has the whole text."""
     try:
-        return list(_iter_pages(files, n_pages))
+        return list(_iter_pages(files, n_pages, prefer_pdfium))
     except BudgetError as error:
         if files.pdfium is None:
             raise UnreadableError(RejectCode.READ_TIMEOUT, f"{error}, and pdfium cannot open the file.") from error
         files.give_up_pypdf(str(error))
-        return list(_iter_pages(files, n_pages))
+        return list(_iter_pages(files, n_pages, prefer_pdfium))
 
 
-def _iter_pages(files: _Files, n_pages: int) -> Iterator[Page]:
+def _iter_pages(files: _Files, n_pages: int, prefer_pdfium: bool) -> Iterator[Page]:
     for index in range(n_pages):
-        first = _reading("pypdf", files.pypdf, files.pypdf_error, index)
-        second = _reading("pypdfium2", files.pdfium, files.pdfium_error, index)
+        first = _reading("pypdfium2", files.pdfium, files.pdfium_error, index)
+        second = Reading("pypdf")
+        if not prefer_pdfium or is_doubtful(first):
+            second = _reading("pypdf", files.pypdf, files.pypdf_error, index)
+        first, second = (first, second) if prefer_pdfium else (second, first)
         is_blank = first.is_blank and second.is_blank
         yield choose(first, second, is_blank and any(file.has_image(index) for file in files.opened()))
 

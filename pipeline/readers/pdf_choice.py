@@ -48,6 +48,13 @@ class Page:
     detail: str = ""
 
 
+def is_doubtful(reading: Reading) -> bool:
+    """True when this reading alone shows that another is needed: it failed, is blank, or has characters of no text."""
+    return reading.is_blank or bool(
+        quality.count_undecoded(reading.text) or quality.count_presentation_forms(reading.text)
+    )
+
+
 def choose(first: Reading, second: Reading, has_image: bool) -> Page:
     """The page from two readings, the first preferred.
 

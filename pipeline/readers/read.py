@@ -5,6 +5,7 @@ Content decides before the name: a PDF named .txt is read as a PDF, and an image
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import metadata
 
 from pipeline.errors import Reject, RejectCode
@@ -15,13 +16,28 @@ from pipeline.sources import Source, hash_file
 _READING = 1  # raise it when the readers give other text for the same bytes: documents are then read again
 
 
-def reading_version() -> str:
-    """What determines the text that comes out of given bytes: our rules and the PDF libraries' versions."""
-    return f"{_READING} pypdf {metadata.version('pypdf')} pypdfium2 {metadata.version('pypdfium2')}"
+def reading_version(pdf_reader: str = "pypdf") -> str:
+    """What determines the text that comes out of given bytes: our rules, the PDF libraries, and which is preferred."""
+    libraries = f"pypdf {metadata.version('pypdf')} pypdfium2 {metadata.version('pypdfium2')}"
+    return f"{_READING} {libraries}" + ("" if pdf_reader == "pypdf" else f" {pdf_reader} first")
 
 
-def read_source(source: Source) -> Document | Reject:
+def reader_for(pdf_reader: str) -> Callable[[Source], Document | Reject]:
+    """The function that children read with, for a job's input.pdf_reader."""
+    return {"pypdf": read_source, "pypdfium2": read_source_fast}[pdf_reader]
+
+
+def read_source_fast(source: Source) -> Document | Reject:
+    """As `read_source`, with pypdfium2 as the preferred reader of PDFs."""
+    return read_source(source, "pypdfium2")
+
+
+def read_source(source: Source, pdf_reader: str = "pypdf") -> Document | Reject:
     """Read one file in the format it has.
+
+    Args:
+        source: The file.
+        pdf_reader: The preferred library for PDFs, "pypdf" or "pypdfium2".
 
     Returns:
         The Document, or a Reject with a code of the stage READ (SOURCE_UNREADABLE when the file cannot be opened, or
@@ -30,7 +46,7 @@ def read_source(source: Source) -> Document | Reject:
     Raises:
         MemoryError: The process may not use as much memory as the file needs; `pool` makes it a Reject.
     """
-    result = _read_or_reject(source)
+    result = _read_or_reject(source, pdf_reader)
     try:
         if hash_file(source.path)[0] == source.sha256:
             return result
@@ -39,9 +55,9 @@ def read_source(source: Source) -> Document | Reject:
     return _reject(source, RejectCode.SOURCE_UNREADABLE, "The file was changed before it was read to its end.")
 
 
-def _read_or_reject(source: Source) -> Document | Reject:
+def _read_or_reject(source: Source, pdf_reader: str) -> Document | Reject:
     try:
-        return _read(source)
+        return _read(source, pdf_reader)
     except UnreadableError as error:
         return _reject(source, error.code, error.detail)
     except OSError as error:
@@ -53,7 +69,7 @@ def _read_or_reject(source: Source) -> Document | Reject:
         return _reject(source, RejectCode.READER_CRASHED, f"The reader failed with {what.rstrip('.')}.")
 
 
-def _read(source: Source) -> Document:
+def _read(source: Source, pdf_reader: str) -> Document:
     # Here, so that only the processes that read load the PDF libraries.
     from pipeline.readers.pdf import read_pdf
     from pipeline.readers.transcript import EXTENSIONS, read_transcript
@@ -63,7 +79,7 @@ def _read(source: Source) -> Document:
     if not head:
         raise UnreadableError(RejectCode.EMPTY_FILE, "The file has no bytes.")
     if suffix == ".pdf" or sniff.is_pdf(head):
-        return read_pdf(source)
+        return read_pdf(source, prefer_pdfium=pdf_reader == "pypdfium2")
     if suffix not in EXTENSIONS and (what := sniff.name_content(head)):
         raise UnreadableError(RejectCode.UNSUPPORTED_FORMAT, f"The file holds {what}.")
     return read_transcript(source)

@@ -142,6 +142,17 @@ def test_a_changed_schema_says_how_many_answers(project: Project) -> None:
     assert project.said[0] == "Schema first.json of task first changed: 3 documents are stale, 9 answers to redo."
 
 
+def test_the_other_pdf_reader_reads_again_and_is_called_by_its_name(project: Project) -> None:
+    project.run()
+    report = project.run("input.pdf_reader=pypdfium2")
+    said = "The PDF reader (input.pdf_reader) changed: 3 documents are stale, no answer to redo, rows are made again."
+    assert project.said == [said]
+    assert counts(report, "known_documents", "reused") == [0, 18], "read again; their text asks nothing new"
+    assert counts(project.run("input.pdf_reader=pypdfium2"), "unchanged") == [3]
+    project.run()
+    assert project.said == [said]
+
+
 def test_another_temperature_redoes_all(project: Project) -> None:
     project.run()
     report = project.run("generation.temperature=0.5")
