@@ -20,6 +20,7 @@ class ScriptedEngine:
     """An engine whose answers are a function of the prompt."""
 
     window = 1
+    window_tokens: int | None = None
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer

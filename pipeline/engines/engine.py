@@ -46,11 +46,16 @@ class Generation:
 
 
 class Engine(Protocol):
-    """A choice of engine. One thread drives it: submit while fewer than `window` are in flight, then collect."""
+    """A choice of engine. One thread drives it: submit while fewer than `window` are in flight, then
+    collect."""
 
     @property
     def window(self) -> int:
         """How many prompts to keep in flight so that the engine never waits; at least 1."""
+
+    @property
+    def window_tokens(self) -> int | None:
+        """How many prompt tokens in flight are enough, whatever `window` says, since more cannot run; None: no limit."""
 
     def describe(self) -> dict[str, str]:
         """Names and versions of what generates (kind, model, library), for the run report."""

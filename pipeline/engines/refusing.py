@@ -17,7 +17,7 @@ class RefusingEngine:
             engine: The engine.
             reason: What `start` says: why nothing may be asked, and what to do.
         """
-        self.window = engine.window
+        self.window, self.window_tokens = engine.window, engine.window_tokens
         self._engine, self._reason = engine, reason
 
     def describe(self) -> dict[str, str]:

@@ -41,6 +41,11 @@ class ReplayEngine:
         """Nothing runs, so any number does."""
         return _WINDOW
 
+    @property
+    def window_tokens(self) -> int | None:
+        """No limit."""
+        return None
+
     def describe(self) -> dict[str, str]:
         """What was recorded; before `start` only that this is a replay."""
         return {**self._header.get("engine", {}), "kind": "replay", "recording": self._recording.name}
@@ -102,6 +107,11 @@ class RecordingEngine:
     def window(self) -> int:
         """The engine's own."""
         return self._engine.window
+
+    @property
+    def window_tokens(self) -> int | None:
+        """The engine's own."""
+        return self._engine.window_tokens
 
     def describe(self) -> dict[str, str]:
         """The engine's own."""

@@ -56,7 +56,8 @@ class SupervisedEngine:
         self._say = say
         self._stopped = stopped
         self._back_off_s = back_off_s
-        self._window = engine.window
+        self._loading: futures.Future[None] | None = None
+        self._window, self._window_tokens = engine.window, engine.window_tokens
         self._forget()
 
     @property
@@ -64,9 +65,29 @@ class SupervisedEngine:
         """The engine's own; while it is being restarted, what it was."""
         return self._window
 
+    @property
+    def window_tokens(self) -> int | None:
+        """The engine's own; while it is being restarted, what it was."""
+        return self._window_tokens
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a start that was begun goes on."""
+        return self._loading is not None and not self._loading.done()
+
     def describe(self) -> dict[str, str]:
         """The engine's own."""
         return self._engine.describe()
+
+    def begin_start(self) -> None:
+        """Begin to load the engine, and return at once; `start` waits for the rest, and says how it went."""
+        if self._loading is None:
+            self._loading = _begin(self._engine.start)
+
+    def wait_loading(self, timeout_s: float) -> None:
+        """Wait until the start that was begun has ended, at most timeout_s seconds."""
+        if self._loading is not None:
+            futures.wait([self._loading], timeout_s)
 
     def start(self) -> bool:
         """Load the engine.
@@ -122,9 +143,9 @@ class SupervisedEngine:
         return found
 
     def close(self) -> None:
-        """Close the engine; what is in flight is dropped. Safe to call twice, and before start."""
+        """Close the engine; what is in flight is dropped. Safe to call twice, before start, and while it goes on."""
         self._forget()
-        self._engine.close()
+        self._end_loading()
 
     def _forget(self) -> None:
         self._is_started = self._is_up = False
@@ -227,20 +248,33 @@ class SupervisedEngine:
     def _load(self) -> bool:
         """Start the engine in a thread, so that a stop is heard meanwhile; False when it came first."""
         if self._stopped():
+            self._end_loading()
             return False
-        loading: futures.Future[None] = futures.Future()
-        threading.Thread(target=_run_into, args=(loading, self._engine.start), name="engine start", daemon=True).start()
-        is_stopped = False
-        while not futures.wait([loading], _LOOK_S).done:
-            is_stopped = is_stopped or self._stopped()
-            if is_stopped:
-                self._engine.close()  # more than once: the first may come before there is anything to close
-        if is_stopped:
-            self._engine.close()
-            return False
+        self.begin_start()
+        assert self._loading is not None
+        while not futures.wait([self._loading], _LOOK_S).done:
+            if self._stopped():
+                self._end_loading()
+                return False
+        loading, self._loading = self._loading, None
         loading.result()
-        self._window = self._engine.window
+        self._window, self._window_tokens = self._engine.window, self._engine.window_tokens
         return True
+
+    def _end_loading(self) -> None:
+        """Close the engine until a start that was begun has ended: the first time may come before there is anything."""
+        self._engine.close()
+        while self._loading is not None:
+            if futures.wait([self._loading], _LOOK_S).done:
+                self._loading = None
+            self._engine.close()
+
+
+def _begin(work: Callable[[], None]) -> futures.Future[None]:
+    """Do it in a thread that does not keep the process alive."""
+    outcome: futures.Future[None] = futures.Future()
+    threading.Thread(target=_run_into, args=(outcome, work), name="engine start", daemon=True).start()
+    return outcome
 
 
 def _run_into(outcome: futures.Future[None], work: Callable[[], None]) -> None:

@@ -16,6 +16,8 @@ from pipeline.errors import EngineError
 from pipeline.job.sections import SyntheticSection
 from pipeline.prompts.prompt import Prompt
 
+_WINDOW_TOKENS = 4_000_000
+
 
 class SyntheticEngine:
     """An `Engine` (see there). It may be started again after `close`, also after it died.
@@ -34,6 +36,11 @@ class SyntheticEngine:
         """All that it answers at once and half as many waiting."""
         n_parallel = self._settings.synthetic.n_parallel
         return n_parallel + n_parallel // 2
+
+    @property
+    def window_tokens(self) -> int | None:
+        """As much as a large GPU's cache holds: what is in flight is held in memory here too."""
+        return _WINDOW_TOKENS
 
     def describe(self) -> dict[str, str]:
         """What it stands in for, and how it behaves."""

@@ -38,6 +38,7 @@ class VllmLoop:
     Attributes:
         ready: Done when vLLM is loaded, with facts about it, or with the PipelineError that says why it is not.
         max_num_seqs: Prompts that vLLM runs at once; 1 until it is loaded.
+        cache_tokens: Tokens that vLLM's KV cache holds; 0: not known, or not loaded.
         last_step: time.monotonic() of vLLM's last step; 0 before the first.
     """
 
@@ -58,7 +59,7 @@ class VllmLoop:
         self._tasks: set[asyncio.Task[Generation]] = set()
         self._stopping = False
         self._takes_seeds = False
-        self._cache_tokens = 0
+        self.cache_tokens = 0
         self._log_offset = 0
         self._llm: Any = None
 
@@ -177,13 +178,13 @@ class VllmLoop:
         config = self._llm.vllm_config
         cache, scheduler = config.cache_config, config.scheduler_config
         self.max_num_seqs = scheduler.max_num_seqs
-        self._cache_tokens = find_cache_tokens(cache)
+        self.cache_tokens = find_cache_tokens(cache)
         return {
             "device": str(current_platform.get_device_name()),
             "dtype": str(config.model_config.dtype).removeprefix("torch."),
             "quantization": str(config.model_config.quantization or "none"),
             "kv_cache_dtype": str(cache.cache_dtype),
-            "kv_cache_tokens": str(self._cache_tokens or "unknown"),
+            "kv_cache_tokens": str(self.cache_tokens or "unknown"),
             "tensor_parallel_size": str(config.parallel_config.tensor_parallel_size),
             "max_num_seqs": str(scheduler.max_num_seqs),
             "max_num_batched_tokens": str(scheduler.max_num_batched_tokens),
@@ -214,7 +215,7 @@ class VllmLoop:
         # The first became no kind of the second in vLLM 0.32; the third: no grammar can be made for the prompt.
         refusals = (VLLMValidationError, ValueError, SchemaError)
         started = time.monotonic()
-        if error := explain_misfit(prompt, self._settings.context_window, self._cache_tokens):
+        if error := explain_misfit(prompt, self._settings.context_window, self.cache_tokens):
             return Generation(prompt.prompt_id, "", FinishReason.REFUSED, error=error)
         try:
             async with asyncio.timeout(self._settings.request_timeout_s):

@@ -42,6 +42,12 @@ class VllmEngine:
         running = self._session.loop.max_num_seqs if self._session else 1
         return running + max(4, running // 2)
 
+    @property
+    def window_tokens(self) -> int | None:
+        """What vLLM's cache holds and half as much: of prompts of 128K tokens, few run at once and many would wait."""
+        cache_tokens = self._session.loop.cache_tokens if self._session else 0
+        return cache_tokens + cache_tokens // 2 if cache_tokens else None
+
     def describe(self) -> dict[str, str]:
         """Names and versions; once started, also what vLLM made of the settings."""
         return {

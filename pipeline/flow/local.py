@@ -76,7 +76,9 @@ def run_job(plan: Plan, options: RunOptions, watcher: Watcher, stop: Stop) -> tu
         ahead = held.enter_context(Background(intake.items, _READ_AHEAD_DOCUMENTS))
         settlement = Settlement(plan, output, options.retry, recall.has_answer)
         journals = Journals(output, plan.job.journal)
-        parts = Parts(plan, output.run_id, settlement, journals, recall, engine, ahead, watcher, stop)
+        parts = Parts(
+            plan, output.run_id, settlement, journals, recall, engine, ahead, watcher, stop, options.is_remerge
+        )
         run = Running(parts)
         run.go()
         open_work = settlement.open_work(was_stopped=stop.reason is not None, n_given_up=run.n_in_flight)
@@ -133,6 +135,7 @@ def _facts(parts: Parts, run: Running, output: OutputFolder, started_at: datetim
         started_at=started_at,
         finished_at=datetime.now(UTC),
         seconds=run.clock.seconds(),
+        timeline=run.clock.timeline(),
         engine=parts.engine.describe(),
         tokenizer=plan.tokenizer.name,
         context_window=plan.context_window,

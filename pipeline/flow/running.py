@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.engines.engine import Generation
 from pipeline.engines.supervised import SupervisedEngine
 from pipeline.errors import ConservationError
 from pipeline.flow.background import Background
-from pipeline.flow.intake import Item, LostSource, ReadyDocument, Unchanged
+from pipeline.flow.backlog import Backlog
+from pipeline.flow.clock import Clock, Moment
+from pipeline.flow.flight import Flight
+from pipeline.flow.intake import Item, LostSource, ReadingBegan, ReadyDocument, Unchanged
 from pipeline.flow.journals import Journals
-from pipeline.flow.open_document import Asked, OpenDocument
+from pipeline.flow.open_document import Asked
 from pipeline.flow.plan import Plan
 from pipeline.flow.recall import Recall
 from pipeline.flow.settlement import Settlement
@@ -22,27 +24,12 @@ from pipeline.flow.watcher import Watcher
 from pipeline.tables.lines import PaidAnswer
 
 _COLLECT_S = 0.05
-_WAIT_FOR_INTAKE_S = 0.1
-
-
-@dataclass(slots=True)
-class Clock:
-    """When the phases of a run began, monotonic seconds; 0: not yet, or never."""
-
-    start_s: float
-    engine_start_s: float = 0.0
-    engine_ready_s: float = 0.0
-    end_s: float = 0.0
-
-    def seconds(self) -> dict[str, float]:
-        """The length of each phase; without an engine, everything is before it."""
-        started = self.engine_start_s or self.end_s
-        ready = self.engine_ready_s or self.end_s
-        return {
-            "before_engine": started - self.start_s,
-            "engine_start": ready - started,
-            "generating": self.end_s - ready,
-        }
+_WAIT_S = 0.1
+_TAKEN_TOGETHER = 32
+"""Items of the intake that are taken at once, before the engine is listened to again."""
+_EARLY_S = 1.0
+"""Reading goes on for so long without a prompt: the engine is started all the same. What cannot be read at all is
+refused sooner, so a run over broken files alone loads no model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +46,7 @@ class Parts:
         intake: What comes in.
         watcher: Told how it goes.
         stop: Says when to end early.
+        refuses: Whether the engine may be asked nothing.
     """
 
     plan: Plan
@@ -70,43 +58,48 @@ class Parts:
     intake: Background[Item]
     watcher: Watcher
     stop: Stop
+    refuses: bool = False
 
 
 class Running:
     """Moves things from part to part until nothing is left to do, or until it is stopped.
 
     Attributes:
-        clock: When its phases began.
+        clock: When what happened.
     """
 
     def __init__(self, parts: Parts) -> None:
-        self.clock = Clock(time.monotonic())
+        self.clock = Clock()
         self._parts = parts
         self._ledger = parts.settlement.ledger
-        self._waiting: deque[Iterator[Asked]] = deque()
+        self._backlog = Backlog(parts.plan.maker, len(parts.plan.contracts))
         self._again: deque[Asked] = deque()
-        self._in_flight: dict[str, Asked] = {}
+        self._flight = Flight()
+        self._reading_since_s: float | None = None
 
     @property
     def n_in_flight(self) -> int:
         """Attempts that the engine has; more than none after `go` only when they were given up."""
-        return len(self._in_flight)
+        return len(self._flight)
 
     def go(self) -> None:
         """From the first source to the last answer. What came back is in the journal, however this ends."""
         stop = self._parts.stop
         try:
             while not self._is_done() and not stop.stopped():
+                self._take_in()
                 self._fill_engine()
                 self._gather()
+            if self._parts.engine.is_loading:
+                self._parts.engine.close()  # nobody needs it any more
             if not self._is_done():
                 self._drain()
         finally:
             self._parts.journals.flush()
-            self.clock.end_s = time.monotonic()
+            self.clock.note(Moment.ANSWERED)
 
     def _is_done(self) -> bool:
-        return not (self._in_flight or self._again or self._waiting) and self._parts.intake.exhausted
+        return not (self._flight or self._again) and self._parts.intake.exhausted and self._backlog.is_empty
 
     def _drain(self) -> None:
         """Wait for what the engine has, as long as there is time; begin nothing."""
@@ -117,111 +110,139 @@ class Running:
             f"Stopping ({parts.stop.reason}): waiting for {self.n_in_flight} answers, then committing what is whole."
         )
         end_s = time.monotonic() + parts.plan.job.engine.drain_timeout_s
-        while self._in_flight and not (parts.engine.is_down or parts.stop.must_leave() or time.monotonic() >= end_s):
+        while self._flight and not (parts.engine.is_down or parts.stop.must_leave() or time.monotonic() >= end_s):
             self._gather()
 
-    def _fill_engine(self) -> None:
-        """Submit until the engine has all it can run, or nothing is ready. What was answered before is settled here."""
+    def _take_in(self) -> None:
+        """What the intake has ready, as long as there is room; with nothing else to do, wait for it a moment."""
         parts = self._parts
-        while len(self._in_flight) < parts.engine.window and not parts.stop.stopped():
-            asked = self._next_asked()
-            if asked is None:
+        for _ in range(_TAKEN_TOGETHER):
+            if self._backlog.is_full(parts.engine.window):
                 return
-            paid = parts.recall.answer(self._key(asked), asked.prompt.prompt_id)
-            if paid is not None:
-                self._ledger.n_reused += 1
-                parts.settlement.begin(asked)
-                self._settle(asked, paid, is_reused=True)
-            elif self._start_engine():
-                self._ledger.n_asked += 1
-                parts.settlement.begin(asked)
-                self._in_flight[asked.prompt.prompt_id] = asked
-                parts.engine.submit(asked.prompt)
-            else:
-                self._again.appendleft(asked)
-            self._tell()
+            item = parts.intake.poll(_WAIT_S if self._is_idle() else 0.0)
+            if item is None:
+                break
+            self._take(item)
+        if parts.intake.exhausted:
+            self._backlog.end_well(2 * parts.engine.window)
+        elif self._reading_since_s is not None and time.monotonic() > self._reading_since_s + _EARLY_S:
+            self._begin_engine()
 
-    def _start_engine(self) -> bool:
-        """Load the model, once; False when the run was stopped meanwhile."""
-        if not self.clock.engine_ready_s:
-            self.clock.engine_start_s = time.monotonic()
-            plan = self._parts.plan
-            is_real = plan.job.engine.kind == "vllm"
-            what = f"Loading the model {plan.model.name}" if is_real else f"Starting the {plan.job.engine.kind} engine"
-            self._parts.watcher.say(f"{what} ...")
-            self._parts.journals.flush()  # loading may take minutes, in which nothing else is done
-            if not self._parts.engine.start():
-                return False
-            self.clock.engine_ready_s = time.monotonic()
-        return True
+    def _is_idle(self) -> bool:
+        """Whether nothing can be done until the intake gives something, or until the model is loaded."""
+        has_work = self._again or not self._backlog.is_empty
+        return not self._flight and (self._parts.engine.is_loading or not has_work)
 
-    def _next_asked(self) -> Asked | None:
-        """The next attempt: one that has to be tried again, else the next question of the document at hand."""
-        if self._again:
-            return self._again.popleft()
-        while True:
-            if self._waiting and (asked := next(self._waiting[0], None)) is not None:
-                return asked
-            if self._waiting:
-                self._waiting.popleft()
-            elif not self._take_in(timeout_s=0.0):
-                return None
-
-    def _gather(self) -> None:
-        """Take what the engine has ready; with nothing in flight, wait for the intake."""
-        if self._in_flight:
-            n_deaths = self._parts.engine.n_deaths
-            for generation in self._parts.engine.collect(_COLLECT_S):
-                self._take_answer(generation)
-            if self._parts.engine.n_deaths > n_deaths:
-                self._parts.journals.flush()  # the next `collect` restarts the engine, which may take minutes
-        elif not (self._again or self._waiting):
-            self._take_in(_WAIT_FOR_INTAKE_S)
-        self._tell()
-
-    def _take_in(self, timeout_s: float) -> bool:
-        """One item from the intake, if one comes in time."""
-        item = self._parts.intake.poll(timeout_s)
-        if isinstance(item, Unchanged):
+    def _take(self, item: Item) -> None:
+        if isinstance(item, ReadingBegan):
+            self._reading_since_s = None if self._parts.refuses else time.monotonic()
+        elif isinstance(item, Unchanged):
             self._ledger.add_unchanged(item.ordinals, item.n_rejected, item.n_prompts, item.n_rejected_answers)
-        elif item is not None:
+        else:
             self._ledger.account([item.taken.ordinal])
             self._ledger.why[item.taken.why] += 1
             if isinstance(item, LostSource):
                 self._parts.settlement.lose(item)
             else:
                 self._open(item)
-        return item is not None
 
     def _open(self, ready: ReadyDocument) -> None:
         if not ready.was_known:
             self._parts.journals.add_document(ready.document, self._parts.plan.reading)
         document = self._parts.settlement.open(ready)
         if not document.is_whole:
-            self._waiting.append(self._iter_asked(document))
+            self._backlog.add(document)
 
-    def _iter_asked(self, document: OpenDocument) -> Iterator[Asked]:
-        """Chunk by chunk, the tasks of a chunk next to each other: the engine computes their shared part once."""
-        for chunk in document.ready.chunks:
-            for prompt in self._parts.plan.maker.prompts(chunk):
-                yield Asked(prompt, chunk, document)
+    def _fill_engine(self) -> None:
+        """Submit until the engine has all it can run, or nothing is ready. What was answered before is settled here."""
+        parts = self._parts
+        while (has_room := self._has_room()) and not parts.stop.stopped():
+            asked = self._again.popleft() if self._again else self._backlog.take()
+            if asked is None:
+                break
+            key = parts.recall.key(asked.prompt)
+            paid = parts.recall.answer(key, asked.prompt.prompt_id)
+            if paid is not None:
+                self._ledger.n_reused += 1
+                parts.settlement.begin(asked)
+                self._settle(asked, paid, is_reused=True)
+            elif self._is_engine_up():
+                self._submit(asked, key)
+            else:
+                self._again.appendleft(asked)
+                break
+            self._tell()
+        self.clock.note_starving(is_starving=has_room and self._is_starving())
+
+    def _has_room(self) -> bool:
+        """Whether the engine can run more than it has: prompts by number, and tokens by what its memory holds."""
+        engine = self._parts.engine
+        most_tokens = engine.window_tokens
+        has_memory = most_tokens is None or self._flight.n_tokens < most_tokens
+        return len(self._flight) < engine.window and (has_memory or not self._flight)
+
+    def _is_starving(self) -> bool:
+        """Whether the engine waits for documents that are still unread."""
+        return self.clock.has(Moment.FIRST_SUBMITTED) and self._backlog.is_empty and not self._parts.intake.exhausted
+
+    def _submit(self, asked: Asked, key: str) -> None:
+        self._ledger.n_asked += 1
+        self._parts.settlement.begin(asked)
+        self._flight.add(asked, key)
+        self._parts.engine.submit(asked.prompt)
+        self.clock.note(Moment.FIRST_SUBMITTED)
+
+    def _begin_engine(self) -> None:
+        """Begin to load the model, once."""
+        if self.clock.has(Moment.ENGINE_START):
+            return
+        self.clock.note(Moment.ENGINE_START)
+        plan = self._parts.plan
+        is_real = plan.job.engine.kind == "vllm"
+        what = f"Loading the model {plan.model.name}" if is_real else f"Starting the {plan.job.engine.kind} engine"
+        self._parts.watcher.say(f"{what} ...")
+        self._parts.journals.flush()  # loading may take minutes, in which little else is done
+        self._parts.engine.begin_start()
+
+    def _is_engine_up(self) -> bool:
+        """Whether a prompt may be given to the engine; if not, it will be soon, or the run was stopped."""
+        self.clock.note(Moment.FIRST_PROMPT)
+        if not self.clock.has(Moment.ENGINE_READY):
+            self._begin_engine()
+            if self._parts.engine.is_loading or not self._parts.engine.start():
+                return False
+            self.clock.note(Moment.ENGINE_READY)
+        return True
+
+    def _gather(self) -> None:
+        """Take what the engine has ready; while it is loaded and no more may be read, wait a moment."""
+        engine = self._parts.engine
+        if self._flight:
+            n_deaths = engine.n_deaths
+            for generation in engine.collect(_COLLECT_S):
+                self._take_answer(generation)
+            if engine.n_deaths > n_deaths:
+                self._parts.journals.flush()  # the next `collect` restarts the engine, which may take minutes
+        elif engine.is_loading and (self._parts.intake.exhausted or self._backlog.is_full(engine.window)):
+            engine.wait_loading(_WAIT_S)
+        self._tell()
 
     def _take_answer(self, generation: Generation) -> None:
         """An attempt came back: into the journal, then to its document."""
-        asked = self._in_flight.pop(generation.prompt_id, None)
-        if asked is None:
+        found = self._flight.pop(generation.prompt_id)
+        if found is None:
             raise ConservationError(f"The engine answered {generation.prompt_id!r}, which was not asked, or twice.")
+        asked, key = found
+        self.clock.note(Moment.FIRST_ANSWER)
+        self.clock.note(Moment.LAST_ANSWER)
         self._ledger.add_answered(generation, asked.prompt)
         self._parts.stop.note_answer(generation.duration_s)
-        paid = PaidAnswer(self._key(asked), generation, self._parts.run_id)
+        paid = PaidAnswer(key, generation, self._parts.run_id)
         self._parts.journals.add_answer(paid)
         self._settle(asked, paid, is_reused=False)
 
     def _settle(self, asked: Asked, paid: PaidAnswer, *, is_reused: bool) -> None:
         self._again.extend(self._parts.settlement.settle(asked, paid, is_reused=is_reused))
-
-    def _key(self, asked: Asked) -> str:
-        return self._parts.recall.key(asked.prompt)
 
     def _tell(self) -> None:
         self._parts.journals.tick()

@@ -31,6 +31,7 @@ class RunFacts:
         started_at: UTC.
         finished_at: UTC.
         seconds: Wall-clock seconds by phase.
+        timeline: Seconds since the process began, by what happened then.
         engine: What the engine says of itself.
         tokenizer: Its name.
         context_window: Tokens of prompt and answer together.
@@ -46,6 +47,7 @@ class RunFacts:
     started_at: datetime
     finished_at: datetime
     seconds: Mapping[str, float]
+    timeline: Mapping[str, float]
     engine: Mapping[str, str]
     tokenizer: str
     context_window: int
@@ -116,6 +118,7 @@ def build_report(job: Job, facts: RunFacts, ledger: Ledger, sums: list[Sum], ope
         "started_at": facts.started_at.isoformat(),
         "finished_at": facts.finished_at.isoformat(),
         "seconds": {name: round(value, 3) for name, value in facts.seconds.items()},
+        "timeline": {name: round(value, 3) for name, value in facts.timeline.items()},
         "counts": _counts(ledger, open_work),
         "why": dict(sorted(ledger.why.items())),
         "sums": [{"name": s.name, "left": s.left, "right": s.right, "closes": s.closes} for s in sums],

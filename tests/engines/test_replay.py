@@ -28,6 +28,7 @@ class CannedEngine:
     """An engine whose generations are made up from the prompts: what is around it is tested, not it."""
 
     window = 2
+    window_tokens: int | None = None
 
     def __init__(self) -> None:
         self.taken: list[Prompt] = []

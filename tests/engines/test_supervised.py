@@ -34,6 +34,7 @@ class MortalEngine:
     dies_of: set[str] = field(default_factory=set)
     fails_starts: dict[int, Exception] = field(default_factory=dict)
     window: int = 8
+    window_tokens: int | None = None
     n_starts: int = 0
     n_collects: int = 0
     is_up: bool = False
