@@ -46,8 +46,7 @@ class Generation:
 
 
 class Engine(Protocol):
-    """A choice of engine. One thread drives it: submit while fewer than `window` are in flight, then
-    collect."""
+    """A choice of engine. One thread drives it: submit while fewer than `window` are in flight, then collect."""
 
     @property
     def window(self) -> int:
@@ -55,7 +54,7 @@ class Engine(Protocol):
 
     @property
     def window_tokens(self) -> int | None:
-        """How many prompt tokens in flight are enough, whatever `window` says, since more cannot run; None: no limit."""
+        """How many prompt tokens in flight are enough: more than can run at once; None: no limit but `window`."""
 
     def describe(self) -> dict[str, str]:
         """Names and versions of what generates (kind, model, library), for the run report."""

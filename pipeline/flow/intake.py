@@ -105,7 +105,12 @@ class Unchanged:
     n_rejected_answers: int = 0
 
 
-Item = Unchanged | LostSource | ReadyDocument
+@dataclass(frozen=True, slots=True)
+class ReadingBegan:
+    """The first source is being read: soon there will be questions, if it gives a document."""
+
+
+Item = Unchanged | LostSource | ReadyDocument | ReadingBegan
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,7 @@ class Intake:
     read: Read = read_source
 
     def items(self, stopped: Callable[[], bool] = lambda: False) -> Generator[Item]:
-        """Every entry once, in the order in which they are done.
+        """Every entry once, in the order in which they are done; and, when it comes to that, that reading began.
 
         Args:
             stopped: Asked twice a second at least; once it says yes, reading ends and nothing more comes.
@@ -138,6 +143,8 @@ class Intake:
         reading: dict[str, Taken] = {}
         with ReadingPool(self.limits, self.read) as pool:
             yield from self._fill(pool, todo, reading)
+            if reading:
+                yield ReadingBegan()
             while not pool.is_idle and not stopped():
                 done = pool.take()
                 yield from self._fill(pool, todo, reading)  # first: no child waits while a document is cut
