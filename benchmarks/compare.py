@@ -68,7 +68,7 @@ class Comparison:
         baseline: The name of the contender that the others are compared with.
         contenders: As they were given.
         figure: The figure that is compared.
-        rounds: For each round, in time order: the figures of each contender by its name.
+        rounds: For each round, in time order: the figures of each contender by its name, perhaps of others too.
         notes: Sentences that belong to the table.
     """
 
@@ -183,11 +183,12 @@ def write_page(page: Page, folder: Path) -> int:
 
 def build_table(comparison: Comparison) -> Iterator[str]:
     """Markdown: the median of each figure, and the ratio of the one that is compared."""
-    shown = list(dict.fromkeys(name for figures in comparison.rounds[0].values() for name in figures))
+    first = comparison.rounds[0]
+    shown = list(dict.fromkeys(name for contender in comparison.contenders for name in first[contender.name]))
     yield f"| {comparison.title} | {' | '.join(shown)} | {comparison.figure} to {comparison.baseline} | goal |"
     yield f"|---|{'--:|' * len(shown)}--:|--:|"
     for contender in comparison.contenders:
-        known = comparison.rounds[0][contender.name]
+        known = first[contender.name]
         medians = [_median(comparison, contender.name, name) if name in known else "" for name in shown]
         is_baseline = contender.name == comparison.baseline
         ratio = f"itself: {comparison.noise}" if is_baseline else str(comparison.ratio(contender.name))
