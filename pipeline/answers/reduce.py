@@ -16,6 +16,7 @@ from pipeline.schema.intersect import Schema
 from pipeline.schema.load import Contract
 from pipeline.schema.longest import longest_answer_bytes
 from pipeline.schema.policies import Policy
+from pipeline.schema.quick import build_look
 from pipeline.schema.validator import build_validator
 from pipeline.schema.values import JSON, canonical_json
 
@@ -48,6 +49,7 @@ def reduction_contract(contract: Contract) -> Contract:
         decoder_schema=decoder_schema,
         longest_bytes=longest_answer_bytes(decoder_schema),
         validator=build_validator(json.dumps(normal)),
+        look=build_look(json.dumps(normal)),
         columns=tuple(column for column in contract.columns if column.name in names),
         counted=(),
         is_wrapped=False,

@@ -24,7 +24,7 @@ def _is_integer(_: object, value: object) -> bool:
 
 def _multiple_of(validator: Any, step: Any, instance: Any, _: object) -> Iterator[ValidationError]:  # noqa: ANN401
     """Replace jsonschema's own check, which divides floats and so finds that 1.15 is no multiple of 0.01."""
-    if validator.is_type(instance, "number") and (_fraction(instance) / _fraction(step)).denominator != 1:
+    if validator.is_type(instance, "number") and not is_multiple(instance, step):
         yield ValidationError(f"{instance} is not a multiple of {step}")
 
 
@@ -38,6 +38,11 @@ def _unique_items(validator: Any, wanted: Any, instance: Any, _: object) -> Iter
         if first != i:
             yield ValidationError(f"items {first} and {i} are equal")
             return
+
+
+def is_multiple(number: float | Decimal, step: float | Decimal) -> bool:
+    """Whether a number is a whole number of steps, exactly."""
+    return (_fraction(number) / _fraction(step)).denominator == 1
 
 
 def _fraction(number: float | Decimal) -> Fraction:

@@ -31,6 +31,8 @@ def canonical_json(value: JSON) -> str:
 
     1, 1.0 and 1E+0 are 1; 1.10 is 1.1; a double is the shortest digits that mean it.
     """
+    if isinstance(value, str):  # most values that are compared
+        return _quote(value)
     return _write(value, sorted, _by_value)
 
 

@@ -22,6 +22,7 @@ from pipeline.schema.normal import Normal, build_normal
 from pipeline.schema.parse import parse_schema, shorten
 from pipeline.schema.pointer import printable
 from pipeline.schema.pydantic_model import is_model, read_model
+from pipeline.schema.quick import Look, build_look, never_sure
 from pipeline.schema.reach import Met, reach
 from pipeline.schema.references import References
 from pipeline.schema.validator import build_validator
@@ -47,6 +48,7 @@ class Contract:
         is_wrapped: Whether the schema's answer is no object with properties (a list, a map, a number, ...). The table
             then has the one column `value`, and `normal` is an object whose property `value` is the answer, while
             decoder form and validator are of the bare answer.
+        look: Says yes of most bare answers that the validator accepts, and no of all others; see `quick.py`.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Contract:
     normal: Schema
     counted: tuple[str, ...] = ()
     is_wrapped: bool = False
+    look: Look = never_sure
 
     @property
     def answer(self) -> Schema:
@@ -114,6 +117,7 @@ def _build(path: Path, text: str, max_tokens: int) -> Contract:
         normal=normal if is_wrapped else answer,
         counted=counted_lists(answer),
         is_wrapped=is_wrapped,
+        look=build_look(text),
     )
 
 
