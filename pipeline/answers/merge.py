@@ -150,10 +150,11 @@ class _Merging:
         return self.fields(group, fields, pointer)
 
     def _lose(self, found: Sequence[Found], kept: JSON, policy: Policy, column: Column, pointer: str) -> None:
-        text = sameness(kept, column, loosely=True)
+        others = [one for one in found if one.value is not kept]
+        text = sameness(kept, column, loosely=True) if others else ""
         self.conflicts += [
             Conflict(pointer, policy, kept, one.value, one.chunk_index, one.part)
-            for one in found
+            for one in others
             if sameness(one.value, column, loosely=True) != text
         ]
 

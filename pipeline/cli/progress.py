@@ -23,20 +23,21 @@ def open_watcher() -> Bars | Lines:
 
 
 class Speed:
-    """Tokens a second since the first generation, and how long the rest will take at that speed."""
+    """Tokens a second since the first prompt, and how long the rest will take at that speed."""
 
     def __init__(self) -> None:
         self._start_s: float | None = None
-        self._start_tokens = 0
+
+    def begin(self, ledger: Ledger) -> None:
+        """Start the clock with the first prompt; to be called often, and costs nothing."""
+        if self._start_s is None and ledger.n_prompts:
+            self._start_s = time.monotonic()
 
     def text(self, ledger: Ledger, n_sources: int) -> str:
         """For instance "1,730 tokens/s, about 2:10 left"; empty before there is anything to measure."""
         done = ledger.n_prompt_tokens + ledger.n_output_tokens
-        now = time.monotonic()
-        if self._start_s is None:
-            self._start_s = now if ledger.n_prompts else None
-            return ""
-        elapsed = now - self._start_s
+        self.begin(ledger)
+        elapsed = 0.0 if self._start_s is None else time.monotonic() - self._start_s
         if not done or elapsed < 1:
             return ""
         speed = done / elapsed
@@ -75,14 +76,16 @@ class Lines(Watcher):
 
     def update(self, ledger: Ledger, n_sources: int) -> None:
         """A line of counts when it is time for one."""
+        self._speed.begin(ledger)
+        if time.monotonic() < self._next_s:
+            return
+        self._next_s = time.monotonic() + _LINE_EVERY_S
         speed = self._speed.text(ledger, n_sources)
-        if time.monotonic() >= self._next_s:
-            self._next_s = time.monotonic() + _LINE_EVERY_S
-            counts = (
-                f"documents {ledger.n_unchanged + _taken(ledger)} of {n_sources}, chunks {ledger.n_chunks}, "
-                f"answers {ledger.n_final} of {ledger.n_prompts}, rejects {ledger.rejects.total()}"
-            )
-            self.say(f"{counts}{', ' if speed else ''}{speed}")
+        counts = (
+            f"documents {ledger.n_unchanged + _taken(ledger)} of {n_sources}, chunks {ledger.n_chunks}, "
+            f"answers {ledger.n_final} of {ledger.n_prompts}, rejects {ledger.rejects.total()}"
+        )
+        self.say(f"{counts}{', ' if speed else ''}{speed}")
 
 
 class Bars(Watcher):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, cast
 
 from pipeline.answers.merge import Conflict
@@ -104,13 +105,14 @@ def read_document_line(document: Document, reading: str) -> Line:
         "uri": document.uri,
         "format": document.format,
         "text": document.text,
-        "segments": [{name: getattr(segment, name) for name in _SEGMENT_NAMES} for segment in document.segments],
+        "segments": [dict(zip(_SEGMENT_NAMES, _cells(segment), strict=True)) for segment in document.segments],
         "metadata": document.metadata,
         "reading": reading,
     }
 
 
 _SEGMENT_NAMES = [field.name for field in SEGMENT]
+_cells = attrgetter(*_SEGMENT_NAMES)
 _SETTLED_NAMES = [field.name for field in fields(SettledSource)]
 _LOST = {SegmentStatus.IMAGE_ONLY, SegmentStatus.GARBLED, SegmentStatus.FAILED, SegmentStatus.MALFORMED}
 
