@@ -1,0 +1,147 @@
+import json
+from pathlib import Path
+
+import bare_prompts
+import overhead
+import overhead_work
+import pyarrow.parquet as pq
+import pytest
+import run_batch
+from bare_prompts import Asked, load_asked, run_pipeline
+from bare_vllm import AT_ONCE, ONE_BY_ONE, BarePrompt, BareWork, run_bare
+from jsonschema import Draft202012Validator
+
+N_DOCUMENTS = 6
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return overhead_work.write_made(tmp_path_factory.mktemp("overhead") / "made", N_DOCUMENTS)
+
+
+@pytest.fixture(scope="module")
+def asked(job: Path) -> Asked:
+    return load_asked(job)
+
+
+def test_the_prompts_are_those_that_a_run_asks(job: Path, asked: Asked) -> None:
+    (report,) = (job.parent / "rehearsal" / "runs").glob("*.json")
+    counts = json.loads(report.read_text())
+    assert asked.n_documents == counts["counts"]["documents"] == N_DOCUMENTS
+    assert len(asked.prompts) == counts["counts"]["prompts"] == N_DOCUMENTS
+    assert sum(len(prompt.token_ids) for prompt in asked.prompts) == counts["tokens"]["prompts"]
+    responses = pq.read_table(job.parent / "rehearsal" / "responses", columns=["n_prompt_tokens"])
+    assert sorted(len(prompt.token_ids) for prompt in asked.prompts) == sorted(responses[0].to_pylist())
+
+
+def test_the_lengths_are_spread(asked: Asked) -> None:
+    lengths = [len(prompt.token_ids) for prompt in asked.prompts]
+    assert min(lengths) < 160
+    assert 2500 < max(lengths) < 3200
+    assert len({prompt.key for prompt in asked.prompts}) == N_DOCUMENTS
+
+
+def test_the_chat_is_the_prompt(job: Path, asked: Asked) -> None:
+    texts = {path.read_text() for path in (job.parent / "in").iterdir()}
+    for prompt in asked.prompts:
+        system, user = prompt.messages
+        assert (system["role"], user["role"]) == ("system", "user")
+        assert any(text in user["content"] for text in texts)
+        assert user["content"].endswith("amount (a whole number).")
+
+
+def test_a_text_that_is_no_chat_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="no chat in the embedded model's format: 'user"):
+        bare_prompts._chat("user\nDocument:\nhello\nassistant\n")
+
+
+def test_the_engine_is_told_the_same(asked: Asked) -> None:
+    assert asked.arguments["kv_cache_memory_bytes"] == 1 << 30
+    assert asked.arguments["structured_outputs_config"] == {"backend": "guidance"}
+    assert Path(asked.arguments["model"], "config.json").is_file()
+
+
+def test_the_work_is_the_same_each_time(job: Path, tmp_path: Path) -> None:
+    again = overhead_work.write_made(tmp_path / "again", N_DOCUMENTS)
+    names = sorted(path.name for path in (job.parent / "in").iterdir())
+    assert len(names) == N_DOCUMENTS
+    assert all((job.parent / "in" / n).read_bytes() == (again.parent / "in" / n).read_bytes() for n in names)
+
+
+def test_real_documents_are_chosen_evenly(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    (corpus / "cuad").mkdir(parents=True)
+    for number in range(10):
+        (corpus / "cuad" / f"{number}.txt").write_text(f"Document {number} of ten.")
+    (corpus / "cuad" / "long.txt").write_text("A sentence of a long document.\n\n" * 3000)
+    (corpus / "cuad" / "large.txt").write_text("word " * 40_000)
+    (corpus / "cuad" / "empty.txt").write_text("")
+    job = overhead_work.write_real(tmp_path / "real", corpus, 5)
+    lines = (job.parent / "files.csv").read_text().split()
+    assert [Path(line).name for line in lines] == ["uri", "0.txt", "2.txt", "4.txt", "6.txt", "8.txt"]
+    asked = load_asked(job)
+    assert (asked.n_documents, len(asked.prompts)) == (5, 5)
+
+
+def test_too_few_real_documents_are_told(tmp_path: Path) -> None:
+    (tmp_path / "corpus" / "pdf").mkdir(parents=True)
+    (tmp_path / "corpus" / "pdf" / "only.txt").write_text("The only one.")
+    with pytest.raises(RuntimeError, match=r"^1 documents in .* are short enough, expected 2 or more"):
+        overhead_work.write_real(tmp_path / "real", tmp_path / "corpus", 2)
+
+
+def test_a_run_that_fails_is_told(tmp_path: Path) -> None:
+    (tmp_path / "job.toml").write_text("name = 7")
+    with pytest.raises(RuntimeError, match=r"^pipeline run ended with 2:\n[\s\S]*job.toml"):
+        run_pipeline(tmp_path / "job.toml")
+
+
+def test_flags_of_the_command_line() -> None:
+    arguments = {"model": "/m", "enforce_eager": True, "enable_log_requests": False, "seed": 0, "x_y": {"a": [1]}}
+    words = list(run_batch.build_flags(arguments))
+    assert words == ["--model", "/m", "--enforce-eager", "--seed", "0", "--x-y", '{"a": [1]}']
+
+
+def answered(key: str, status: int = 200, error: object = None) -> str:
+    body = {"choices": [{"message": {"content": f"{key}\u2028."}}], "usage": {"prompt_tokens": 7}}
+    return json.dumps({"custom_id": key, "response": {"status_code": status, "body": body}, "error": error}) + "\n"
+
+
+def test_the_answers_of_a_batch_are_found_by_key() -> None:
+    batch = run_batch.read_answers(answered("b") + answered("a"), 1.5)
+    assert batch == run_batch.Batch(1.5, {"b": "b\u2028.", "a": "a\u2028."}, {"a": 7, "b": 7})
+
+
+@pytest.mark.parametrize("line", [answered("a", status=400), answered("a", error={"message": "no"})])
+def test_a_request_that_failed_is_told(line: str) -> None:
+    with pytest.raises(RuntimeError, match="run-batch answered a request with"):
+        run_batch.read_answers(answered("b") + line, 1.0)
+
+
+def test_the_work_is_described(asked: Asked) -> None:
+    told = overhead.describe(asked)
+    assert told.startswith(f"{N_DOCUMENTS} prompts of {N_DOCUMENTS} documents: ")
+    assert "answers of at most 64" in told
+    assert asked.arguments["model"] not in told  # a path of this machine
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("way", [AT_ONCE, ONE_BY_ONE])
+def test_bare_vllm_answers_the_same_prompts(way: str, asked: Asked, tmp_path: Path) -> None:
+    prompts = sorted(asked.prompts, key=lambda prompt: len(prompt.token_ids))[:2]
+    result = run_bare(BareWork(asked.arguments, prompts, way, times=2), tmp_path)
+    assert result.total_s > result.ready_s > 0
+    first, second = result.rounds
+    assert first.answers == second.answers  # nothing of the first round was in the cache of the second
+    for prompt in prompts:
+        answer = first.answers[prompt.key]
+        assert answer.is_same_prompt
+        assert answer.n_prompt_tokens == len(prompt.token_ids)
+        assert 0 < answer.n_output_tokens <= prompt.max_tokens
+        Draft202012Validator(overhead_work._SCHEMA).validate(json.loads(answer.text))
+
+
+def test_bare_vllm_that_fails_is_told(tmp_path: Path) -> None:
+    work = BareWork({"model": "/m"}, [BarePrompt("k", [1], 1)])
+    with pytest.raises(RuntimeError, match="the bare script ended with 1"):
+        run_bare(work, tmp_path)
