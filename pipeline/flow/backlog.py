@@ -8,11 +8,10 @@ longest first: else one long prompt, begun last, would have the engine to itself
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pipeline.flow.open_document import Asked, OpenDocument
-from pipeline.prompts.prompt import Chunk
-from pipeline.prompts.render import PromptMaker
+from pipeline.prompts.prompt import Chunk, Prompt
 
 MOST_TOKENS = 4_000_000
 """Tokens that wait at most before no more documents are taken in: some 40 MB with their texts."""
@@ -27,10 +26,10 @@ class Backlog:
         n_tokens: Of the chunks of which no question was asked yet, each counted once.
     """
 
-    def __init__(self, maker: PromptMaker, n_tasks: int) -> None:
-        """Nothing waits; `maker` makes the prompts of a chunk, n_tasks of them, when its turn comes."""
+    def __init__(self, prompts: Callable[[Chunk], Iterator[Prompt]], n_tasks: int) -> None:
+        """Nothing waits; `prompts` makes those of a chunk, n_tasks of them, when its turn comes."""
         self.n_tokens = 0
-        self._maker, self._n_tasks = maker, n_tasks
+        self._prompts, self._n_tasks = prompts, n_tasks
         self._chunks: deque[tuple[OpenDocument, Chunk]] = deque()
         self._begun: Iterator[Asked] = iter(())
         self._next: Asked | None = None
@@ -68,6 +67,6 @@ class Backlog:
         if self._next is None and self._chunks:
             document, chunk = self._chunks.popleft()
             self.n_tokens -= len(chunk.token_ids)
-            self._begun = (Asked(prompt, chunk, document) for prompt in self._maker.prompts(chunk))
+            self._begun = (Asked(prompt, chunk, document) for prompt in self._prompts(chunk))
             self._next = next(self._begun)
         return self._next

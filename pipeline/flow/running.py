@@ -72,7 +72,7 @@ class Running:
         self.clock = Clock()
         self._parts = parts
         self._ledger = parts.settlement.ledger
-        self._backlog = Backlog(parts.plan.maker, len(parts.plan.contracts))
+        self._backlog = Backlog(parts.plan.maker.prompts, len(parts.plan.contracts))
         self._again: deque[Asked] = deque()
         self._flight = Flight()
         self._reading_since_s: float | None = None
