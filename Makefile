@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 CORPUS ?= ../shared/data
+CORPUS_OPTION = --corpus $(CORPUS)
+BENCHMARKS := reading prompts host memory overhead tasks start contexts
 
 .PHONY: help setup check format test chaos demo corpus bench backends answers goldens samples clean
 .DEFAULT_GOAL := help
@@ -40,8 +42,14 @@ demo: $(READY)  ## turn the sample documents into tables with the embedded model
 corpus: $(READY)  ## run the contracts and meetings jobs over real documents in CORPUS (default ../shared/data)
 	$(BIN)/python tests/corpus.py $(CORPUS)
 
-bench: $(READY)  ## measure the driver's memory and the price of a rerun; writes docs/memory.json and docs/memory.svg
-	$(BIN)/python benchmarks/memory.py --corpus $(CORPUS)
+bench: $(READY)  ## measure everything, hours of it: writes docs/; one of them: make bench-reading, bench-overhead, ...
+	@missed=; for name in $(BENCHMARKS); do $(MAKE) --no-print-directory bench-$$name || missed="$$missed $$name"; done; \
+	  if [ -n "$$missed" ]; then echo "goals missed in:$$missed"; exit 1; fi
+
+# One benchmark, such as `make bench-reading`; OPTIONS='--times 1' and the like are handed on.
+bench-tasks bench-start: CORPUS_OPTION :=
+bench-%: $(READY)
+	$(BIN)/python benchmarks/$*.py $(CORPUS_OPTION) $(OPTIONS)
 
 backends: $(READY)  ## compare what can hold a model to a schema, over the real schemas in CORPUS
 	$(BIN)/python benchmarks/backends.py $(CORPUS)/jsonschemabench/maskbench/data --every 6
