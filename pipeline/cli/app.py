@@ -11,11 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from pipeline import __version__
-from pipeline.cli.check import check
-from pipeline.cli.merge import merge
-from pipeline.cli.run import run
-from pipeline.cli.schema import schema
-from pipeline.cli.show import show
+from pipeline.cli.lazy import LazyCommands
 from pipeline.cli.signals import InterruptError, StopNowError, ignore_signals, interrupt_on_signals
 from pipeline.errors import PipelineError, TryAgainError
 
@@ -26,17 +22,13 @@ _STOPPED_AT_ONCE = """stopped at once: this run committed nothing (a commit that
 start). The output folder's journal/ keeps the documents and answers that were flushed; the next start goes on there."""
 
 app = typer.Typer(
+    cls=LazyCommands,
     help="Turn long documents into typed rows, with vLLM, offline.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(run)
-app.command()(check)
-app.command()(schema)
-app.command()(show)
-app.command()(merge)
 
 
 def _print_version(asked: bool) -> None:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.options import JobArgument, JsonOption, LimitOption, SetOption, VarOption, job_from
-from pipeline.flow.inputs import list_entries
-from pipeline.job import Job
-from pipeline.models import resolve_model
-from pipeline.models.embedded import EMBEDDED_NAME
-from pipeline.schema.columns import describe_columns
-from pipeline.schema.decoder import share_budget
 from pipeline.schema.finding import Level
-from pipeline.schema.load import Contract, load_contract
-from pipeline.schema.parse import shorten
 from pipeline.schema.pointer import printable
+
+if TYPE_CHECKING:
+    from pipeline.job import Job
+    from pipeline.schema.load import Contract
 
 
 def check(
@@ -28,6 +24,10 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Parse the job, lint its schemas, count its sources. Loads no engine."""
+    from pipeline.models import resolve_model
+    from pipeline.models.embedded import EMBEDDED_NAME
+    from pipeline.schema.load import load_contract
+
     settings = job_from(job, var, set_)
     if settings.model.path != EMBEDDED_NAME:  # that one is there whenever the pipeline is; making it takes a while
         resolve_model(settings.model.path, settings.project)
@@ -44,6 +44,8 @@ def check(
 
 def _sources(job: Job, limit: int | None) -> dict[str, Any]:
     """How many files, of which endings, how large; those that are not there are counted as missing."""
+    from pipeline.flow.inputs import list_entries
+
     endings: Counter[str] = Counter()
     size_bytes = missing = 0
     for entry in list_entries(job, limit):
@@ -68,6 +70,9 @@ _OWNER = {True: "share", False: "schema"}
 
 
 def _task(contract: Contract) -> dict[str, Any]:
+    from pipeline.schema.columns import describe_columns
+    from pipeline.schema.decoder import share_budget
+
     return {
         "schema": str(contract.path),
         "max_tokens": contract.max_tokens,
@@ -109,6 +114,8 @@ def _text(result: dict[str, Any]) -> str:
 
 
 def _columns(columns: dict[str, str]) -> list[str]:
+    from pipeline.schema.parse import shorten
+
     rows = [(printable(name), shorten(printable(kind))) for name, kind in columns.items()]
     width = _width([name for name, _ in rows])
     return [f"  {name:<{width}}  {kind}" for name, kind in rows]

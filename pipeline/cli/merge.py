@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -13,7 +13,9 @@ from pipeline.cli.show import OutputArgument, load_report
 from pipeline.cli.signals import drain_on_signals, ignore_signals
 from pipeline.errors import JobError
 from pipeline.flow.stop import Stop
-from pipeline.job import Job
+
+if TYPE_CHECKING:
+    from pipeline.job import Job
 
 JobOption = Annotated[
     Path | None,
@@ -38,7 +40,9 @@ def merge(
     from pipeline.flow.plan import build_plan
     from pipeline.flow.remerge import recorded_job, remerge
     from pipeline.tables.current import list_runs
+    from pipeline.tables.frameless import forgo_pandas
 
+    forgo_pandas()
     if job is None and (var or set_):
         raise JobError("--var and --set change a job file: name it with --job.")
     runs = list_runs(output)

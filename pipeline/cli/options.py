@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.errors import JobError, RejectCode
-from pipeline.job import Job, load_job
 
 if TYPE_CHECKING:
     from pipeline.flow.options import RunOptions
+    from pipeline.job import Job
 
 JobArgument = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (TOML).")]
 VarOption = Annotated[
@@ -85,6 +85,8 @@ def job_from(path: Path, variables: list[str] | None, overrides: list[str] | Non
     Raises:
         JobError: The job file or one of the values is wrong.
     """
+    from pipeline.job import load_job
+
     values = {}
     for variable in variables or []:
         name, equals, value = variable.partition("=")

@@ -10,12 +10,11 @@ import typer
 from pipeline.cli.meanings import CARRIED, RECORDS, TABLES, meaning_of
 from pipeline.cli.options import JobArgument, SetOption, VarOption, job_from
 from pipeline.errors import JobError
-from pipeline.job import Job
 from pipeline.schema.identifiers import Warehouse
-from pipeline.schema.load import Contract, load_contract
-from pipeline.sources import manifest_columns
 
 if TYPE_CHECKING:
+    from pipeline.job import Job
+    from pipeline.schema.load import Contract
     from pipeline.schema.table_texts import TableForm
 
 
@@ -71,6 +70,9 @@ def _tables(job: Job, only_task: str | None) -> list[TableForm]:
         JobError: The job has no such task.
         SchemaError: A schema is wrong.
     """
+    from pipeline.schema.load import load_contract
+    from pipeline.sources import manifest_columns
+
     names = [task.name for task in job.tasks]
     if only_task is not None and only_task not in names:
         raise JobError(f"The job {job.name!r} has no task {only_task!r}. Its tasks: {', '.join(names)}.")

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from pipeline.cli.options import JsonOption
 from pipeline.cli.run import summary
 from pipeline.errors import JobError, RejectCode
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pipeline.tables.current import TableView
 
 _VALUE_SHOWN = 80
@@ -31,6 +31,11 @@ RowsOption = Annotated[int, typer.Option("--rows", metavar="N", min=0, help="Fir
 
 def show(output: OutputArgument, run: RunOption = None, rows: RowsOption = 10, as_json: JsonOption = False) -> None:
     """Show the current tables of an output folder, with first rows, rejects and what to do about them."""
+    from rich.console import Console
+
+    from pipeline.tables.frameless import forgo_pandas
+
+    forgo_pandas()
     from pipeline.tables.current import list_runs, load_current, load_run
 
     runs = list_runs(output)
@@ -107,6 +112,8 @@ def _size(view: TableView, *, current: bool) -> str:
 
 def _print_rows(console: Console, rows: list[dict[str, Any]]) -> None:
     """One block a row: field and value, as a person reads a form; a wide table would wrap."""
+    from rich.table import Table
+
     for row in rows:
         table = Table(show_header=False, box=None, padding=(0, 2, 0, 2), title=str(row["_uri"]), title_justify="left")
         for field, value in row.items():
