@@ -41,6 +41,8 @@ folder = "out"
 """
 _FOLDER_DOCUMENTS = 1000
 _PAGE_LINES = 45
+_SENTENCE_WORDS = 20
+_SENTENCE_TOKENS = 21.6
 
 
 def write_project(folder: Path, paths: list[str], n_documents: int) -> Path:
@@ -83,6 +85,12 @@ def write_pdf(path: Path, n_pages: int) -> None:
         canvas.drawText(text)
         canvas.showPage()
     canvas.save()
+
+
+def make_text(draw: random.Random, n_tokens: int) -> str:
+    """Sentences in paragraphs, of about so many tokens of the embedded model."""
+    sentences = [_sentence(draw, _SENTENCE_WORDS) for _ in range(max(1, round(n_tokens / _SENTENCE_TOKENS)))]
+    return "\n\n".join(" ".join(sentences[at : at + 5]) for at in range(0, len(sentences), 5))
 
 
 def _sentence(draw: random.Random, n_words: int) -> str:
