@@ -1,5 +1,7 @@
 """Pieces of a document that nobody wrote: token counts in, pieces out."""
 
+from array import array
+
 from pipeline.prompts.pieces import Piece
 
 
@@ -11,8 +13,8 @@ def build(sizes: list[int], lead: int = 0, n_split: int = 0) -> list[Piece]:
             segment_index=min(index, n_whole),
             start=10 * index,
             end=10 * index + 10,
-            token_ids=[index] * size,
-            lead_ids=[-1] * lead if index > n_whole else [],
+            token_ids=array("i", [index]) * size,
+            lead_ids=array("i", [-1]) * (lead if index > n_whole else 0),
             is_whole=index < n_whole,
         )
         for index, size in enumerate(sizes)

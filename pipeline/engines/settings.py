@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from pipeline.job.sections import SyntheticSection
 from pipeline.prompts.prompt import Prompt
@@ -87,12 +89,19 @@ def prompt_key(prompt: Prompt, fingerprint: str) -> str:
     """Hash of everything that determines the answer to one prompt; equal keys need be paid for once.
 
     Args:
-        prompt: Its token ids, max_tokens, decoder schema and attempt count; its name and place do not.
+        prompt: Its token ids, max_tokens, decoder schema and attempt count; its name and place do not. An id
+            counts as eight bytes, little-endian, however it is held.
         fingerprint: From `answer_fingerprint`; "" for the key of the prompt alone.
     """
     digest = hashlib.sha256(f"{fingerprint}\0{prompt.max_tokens}\0".encode())
     if prompt.attempt:
         digest.update(f"{prompt.attempt}\0{prompt.temperature}\0".encode())
-    digest.update(hashlib.sha256(prompt.decoder_schema.encode()).digest())
-    digest.update(array("q", prompt.token_ids).tobytes())
+    digest.update(_hash_schema(prompt.decoder_schema))
+    digest.update(np.asarray(prompt.token_ids, dtype="<i8").data)
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _hash_schema(decoder_schema: str) -> bytes:
+    """All prompts of a task share one schema, which may be much longer than a short prompt."""
+    return hashlib.sha256(decoder_schema.encode()).digest()

@@ -93,7 +93,7 @@ class SyntheticLife:
         if schema is None:
             schema = self._schemas[prompt.decoder_schema] = len(self._schemas)
             self._send("schema", schema, prompt.decoder_schema)
-        shown = [] if self._settings.synthetic.find is None else prompt.token_ids
+        shown = [] if self._settings.synthetic.find is None else list(prompt.token_ids)
         self._send("prompt", self._n_submitted, key, schema, prompt.max_tokens, fate, shown)
         self._flush()
 

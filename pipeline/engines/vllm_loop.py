@@ -245,7 +245,7 @@ class VllmLoop:
             output_kind=RequestOutputKind.FINAL_ONLY,
             structured_outputs=StructuredOutputsParams(grammar=build_grammar(prompt.decoder_schema)),
         )
-        (rendered,) = self._llm.renderer.render_cmpl([{"prompt_token_ids": prompt.token_ids}])
+        (rendered,) = self._llm.renderer.render_cmpl([{"prompt_token_ids": list(prompt.token_ids)}])
         output = None
         async for output in self._llm.generate(rendered, sampling, prompt.prompt_id):  # noqa: B007  # the last counts
             pass

@@ -9,10 +9,10 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import cache
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, pairwise
 
 from pipeline.prompts.pieces import Piece
-from pipeline.prompts.prompt import Borders, Chunk
+from pipeline.prompts.prompt import Borders, Chunk, join_ids
 
 
 def build_chunks(doc_id: str, pieces: Sequence[Piece], budget_tokens: int, overlap_segments: int = 0) -> list[Chunk]:
@@ -74,6 +74,8 @@ def _balance(totals: list[int], limit: int, first_shown: FirstShown) -> list[int
     """
     best = _fill(totals, limit, first_shown)
     assert best is not None, "a piece is larger than the limit"
+    if len(best) == 1:
+        return best
     low, high = -(-totals[-1] // len(best)), limit
     while low < high:
         middle = (low + high) // 2
@@ -107,7 +109,7 @@ def _build_chunk(
     """One chunk from the pieces [shown, end), of which [first, end) are new."""
     shown, first, end = bounds
     index, n_chunks = position
-    token_ids = list(chain(pieces[shown].lead_ids, *(piece.token_ids for piece in pieces[shown:end])))
+    token_ids = join_ids([pieces[shown].lead_ids, *(piece.token_ids for piece in pieces[shown:end])])
     n_repeated_tokens = sum(len(piece.token_ids) for piece in pieces[shown:first])
     return Chunk(
         doc_id=doc_id,

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,16 +43,16 @@ class HFTokenizer:
         self._control = re.compile("|".join(map(re.escape, sorted(added, key=len, reverse=True))) or r"(?!)")
         self._probe(list(added))
 
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode_batch(self, texts: Sequence[str]) -> list[array[int]]:
         """See Tokenizer."""
         encodings = self._text.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [encoding.ids for encoding in encodings]
+        return [array("i", encoding.ids) for encoding in encodings]
 
     def build_frame(self, system: str, lead: str) -> Frame:
         """See Tokenizer. Only the template's own words may become control tokens; `system` and `lead` cannot."""
         pieces = self._template.split(system, lead)
         literals, given = pieces[::2], self.encode_batch(pieces[1::2])
-        opening: list[int] = []
+        opening = array("i")
         for literal, ids in zip(literals[:-1], given, strict=True):
             opening += self._encode_literal(literal, is_first=not opening) + ids
         return Frame(tuple(opening), tuple(self._encode_literal(literals[-1], is_first=False)))
@@ -59,12 +61,12 @@ class HFTokenizer:
         """See Tokenizer."""
         return str(self._text.decode([index for index in token_ids if index not in self.control_ids]))
 
-    def _encode_literal(self, literal: str, *, is_first: bool) -> list[int]:
+    def _encode_literal(self, literal: str, *, is_first: bool) -> array[int]:
         """Ids of the template's words; those before a control token continue a text unless they come first."""
         found = self._control.search(literal)
         cut = 0 if is_first else found.start() if found else len(literal)
         head = self.encode_batch([literal[:cut]])[0]
-        return head + list(self._framing.encode(literal[cut:], add_special_tokens=False).ids)
+        return head + array("i", self._framing.encode(literal[cut:], add_special_tokens=False).ids)
 
     def _probe(self, controls: list[str]) -> None:
         """Refuse a tokenizer that makes control tokens of text even when told not to (some unigram models)."""
@@ -81,6 +83,9 @@ def load_hf_tokenizer(folder: Path) -> HFTokenizer:
     Raises:
         JobError: A file is missing or not what it should be.
     """
+    # Without a word the library uses all cores, but shells and libraries say "false" for programs that fork after it
+    # has begun. We never do: our children are programs of their own.
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
     path = folder / "tokenizer.json"
     try:
         tokenizer_json = path.read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from pipeline.readers.document import Segment, SegmentKind
 
@@ -25,6 +26,7 @@ def mark(segment: Segment, *, continued: bool = False) -> str:
     return f"[{words}, continued]" if continued else f"[{words}]"
 
 
+@lru_cache(maxsize=1024)  # a few speakers have thousands of turns
 def clean_name(name: str) -> str:
     """A label or speaker as it may stand in a mark: one line, no brackets, at most MAX_NAME_CHARS characters."""
     visible = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in name[: 8 * MAX_NAME_CHARS])
@@ -35,14 +37,17 @@ def clean_name(name: str) -> str:
 def _page_words(segment: Segment) -> str:
     if segment.page_number is None:
         return ""
-    label = clean_name(segment.page_label or "")
+    label = clean_name(segment.page_label) if segment.page_label else ""
     number = f"page {segment.page_number}"
     return number if label in ("", str(segment.page_number)) else f"{number}, labelled {label}"
 
 
 def _cue_words(segment: Segment) -> str:
-    time = "" if segment.start_ms is None else _clock(segment.start_ms)
-    return " ".join(word for word in (time, clean_name(segment.speaker or "")) if word)
+    name = clean_name(segment.speaker) if segment.speaker else ""
+    if segment.start_ms is None:
+        return name
+    time = _clock(segment.start_ms)
+    return f"{time} {name}" if name else time
 
 
 def _clock(ms: int) -> str:

@@ -7,6 +7,7 @@ larger than the budget: then a paragraph, a line, a sentence or, last, as many c
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -42,8 +43,8 @@ class Piece:
     segment_index: int
     start: int
     end: int
-    token_ids: list[int]
-    lead_ids: list[int]
+    token_ids: Sequence[int]
+    lead_ids: Sequence[int]
     is_whole: bool
 
 
@@ -73,25 +74,29 @@ def build_pieces(document: Document, tokenizer: Tokenizer, budget_tokens: int) -
     pieces: list[Piece] = []
     for index, (segment, ids) in enumerate(zip(document.segments, encoded, strict=True)):
         if len(ids) <= limit:
-            pieces.append(Piece(index, segment.start, segment.end, ids, [], is_whole=True))
+            pieces.append(Piece(index, segment.start, segment.end, ids, (), is_whole=True))
         else:
             pieces += _split_segment(document, index, len(ids), encode, (limit, reserve))
     return pieces
 
 
-Encode = Callable[[Sequence[str]], list[list[int]]]
+_NO_IDS = array("i")
+Encode = Callable[[Sequence[str]], "list[array[int]]"]
 
 
 def _encoder(tokenizer: Tokenizer) -> Encode:
     """The tokenizer's encode_batch, in bounded batches of bounded texts, checked."""
 
-    def encode(texts: Sequence[str]) -> list[list[int]]:
-        results: list[list[int]] = [[] for _ in texts]
+    def encode(texts: Sequence[str]) -> list[array[int]]:
+        results = [_NO_IDS] * len(texts)
         for batch in _iter_batches(texts):
             encoded = tokenizer.encode_batch([window for _, window in batch])
             check_control_free(encoded, tokenizer.control_ids)
             for (index, _), ids in zip(batch, encoded, strict=True):
-                results[index] += ids
+                if results[index]:
+                    results[index].extend(ids)
+                else:
+                    results[index] = ids
         return results
 
     return encode
@@ -102,7 +107,8 @@ def _iter_batches(texts: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
     batch: list[tuple[int, str]] = []
     n_chars = 0
     for index, text in enumerate(texts):
-        for window in cut_evenly(text, -(-len(text) // WINDOW_CHARS)):
+        is_one = 0 < len(text) <= WINDOW_CHARS
+        for window in (text,) if is_one else cut_evenly(text, -(-len(text) // WINDOW_CHARS)):
             batch.append((index, window))
             n_chars += len(window)
             if n_chars >= BATCH_CHARS:
@@ -131,7 +137,7 @@ def _trim(text: str) -> tuple[str, str]:
     """The text without the blank space at its end, and what ends it: a newline, or two where a blank line followed."""
     body = text.rstrip()
     end = "\n\n" if text.count("\n", len(body)) > 1 else "\n"
-    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", body), end
+    return body if body.isascii() else _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", body), end
 
 
 def _split_segment(document: Document, index: int, n_tokens: int, encode: Encode, room: tuple[int, int]) -> list[Piece]:
@@ -148,14 +154,14 @@ def _split_segment(document: Document, index: int, n_tokens: int, encode: Encode
     segment = document.segments[index]
     body, end = _trim(document.text[segment.start : segment.end])
     first, lead, newline = encode([_prefix(segment), _prefix(segment, continued=True), end])
-    first, lead = (ids if len(ids) <= reserve else [] for ids in (first, lead))
+    first, lead = (ids if len(ids) <= reserve else array("i") for ids in (first, lead))
     parts = split_text(body, n_tokens, encode, limit - reserve - len(newline))
     parts[0] = (parts[0][0], first + parts[0][1])
     parts[-1] = (parts[-1][0], parts[-1][1] + newline)
     borders = list(accumulate((len(part) for part, _ in parts), initial=segment.start))
     borders[-1] = segment.end
     return [
-        Piece(index, start, stop, ids, lead if start > segment.start else [], is_whole=False)
+        Piece(index, start, stop, ids, lead if start > segment.start else (), is_whole=False)
         for (start, stop), (_, ids) in zip(pairwise(borders), parts, strict=True)
     ]
 
@@ -167,7 +173,7 @@ _BORDERS = (
 )
 
 
-def split_text(text: str, n_tokens: int, encode: Encode, limit: int) -> list[tuple[str, list[int]]]:
+def split_text(text: str, n_tokens: int, encode: Encode, limit: int) -> list[tuple[str, array[int]]]:
     r"""Cut a text into parts of at most `limit` tokens: paragraphs; those still too large into lines; and so on.
 
     Parts much smaller than the limit are joined: a megabyte of two-letter lines needs no half a million parts.
@@ -190,7 +196,7 @@ def split_text(text: str, n_tokens: int, encode: Encode, limit: int) -> list[tup
     grain_chars = len(text) * limit // (n_tokens * GRAINS)
     cuts = (_cut_at(text, border, grain_chars) for border in _BORDERS)
     parts = next((parts for parts in cuts if len(parts) > 1), None) or cut_evenly(text, 1 + n_tokens * 9 // (limit * 8))
-    fitting: list[tuple[str, list[int]]] = []
+    fitting: list[tuple[str, array[int]]] = []
     for part, ids in zip(parts, encode(parts), strict=True):
         if len(ids) <= limit:
             fitting.append((part, ids))

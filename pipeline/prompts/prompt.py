@@ -1,10 +1,22 @@
-"""The Prompt: the exact token ids sent to the model for one (chunk, task), and the Chunk it was made from."""
+"""The Prompt: the exact token ids sent to the model for one (chunk, task), and the Chunk it was made from.
+
+Ids are held as array("i"), four bytes each and not the 36 of a list of numbers: millions of them wait for the engine.
+Where they are only read, any sequence will do.
+"""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+
+def join_ids(parts: Iterable[Sequence[int]]) -> array[int]:
+    """Ids one after another, four bytes each; copied as memory where the parts are such arrays."""
+    joined = array("i")
+    for part in parts:
+        joined.extend(part)
+    return joined
 
 
 def _no_numbers() -> array[int]:
@@ -25,7 +37,7 @@ class Borders:
     tokens: array[int] = field(default_factory=_no_numbers)
     characters: array[int] = field(default_factory=_no_numbers)
     segments: array[int] = field(default_factory=_no_numbers)
-    leads: Mapping[int, list[int]] = field(default_factory=dict)
+    leads: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,7 @@ class Chunk:
     new_start: int
     first_segment: int
     last_segment: int
-    token_ids: list[int]
+    token_ids: Sequence[int]
     n_repeated_tokens: int = 0
     part: str = ""
     borders: Borders = field(default_factory=Borders)
@@ -84,7 +96,7 @@ class Prompt:
     doc_id: str
     chunk_index: int
     task: str
-    token_ids: list[int]
+    token_ids: Sequence[int]
     max_tokens: int
     decoder_schema: str
     attempt: int = 0

@@ -8,10 +8,11 @@ tokens.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 from pipeline.errors import JobError
-from pipeline.prompts.prompt import Prompt
+from pipeline.prompts.prompt import Prompt, join_ids
 from pipeline.prompts.render import MIN_BUDGET_TOKENS, SYSTEM, Question
 from pipeline.prompts.tokenizer import Tokenizer, check_control_free
 
@@ -44,8 +45,8 @@ class ReductionMaker:
         self._tokenizer, self._question = tokenizer, question
         frame = tokenizer.build_frame(SYSTEM, LEAD)
         wish = f"\n{question.instructions.strip()}\n{WISH}{question.answer_form}".rstrip()
-        self._opening = list(frame.opening)
-        self._ending = [*self._encode([wish])[0], *frame.closing]
+        self._opening = array("i", frame.opening)
+        self._ending = join_ids([*self._encode([wish]), frame.closing])
         self._digits = self._encode("0123456789")
         self._stop, self._line = self._encode([". ", "\n"])
         self.room = context_window - question.max_tokens - len(self._opening) - len(self._ending)
@@ -68,22 +69,22 @@ class ReductionMaker:
             part: Which reduction of the document this is; unique with the task.
             texts: Partial answers in document order, at least two that fit `room` together.
         """
-        token_ids = list(self._opening)
+        parts = [self._opening]
         for number, ids in enumerate(self._encode(texts), start=1):
-            spelled = [index for digit in str(number) for index in self._digits[int(digit)]]
-            token_ids += [*spelled, *self._stop, *ids, *self._line]
+            spelled = (self._digits[int(digit)] for digit in str(number))
+            parts += [*spelled, self._stop, ids, self._line]
         return Prompt(
             prompt_id=f"{doc_id}:{part.replace(':', '-')}:{self._question.task}",  # never one of a doc_id "x:reduce"
             doc_id=doc_id,
             chunk_index=NO_CHUNK,
             task=self._question.task,
-            token_ids=token_ids + self._ending,
+            token_ids=join_ids([*parts, self._ending]),
             max_tokens=self._question.max_tokens,
             decoder_schema=self._question.decoder_schema,
             part=part,
         )
 
-    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+    def _encode(self, texts: Sequence[str]) -> list[array[int]]:
         encoded = self._tokenizer.encode_batch(texts)
         check_control_free(encoded, self._tokenizer.control_ids)
         return encoded

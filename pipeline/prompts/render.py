@@ -9,13 +9,14 @@ leaves room for. All wording is here.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.errors import JobError
 from pipeline.prompts.chunking import build_chunks
 from pipeline.prompts.pieces import build_pieces
-from pipeline.prompts.prompt import Chunk, Prompt
+from pipeline.prompts.prompt import Chunk, Prompt, join_ids
 from pipeline.prompts.tokenizer import Tokenizer, check_control_free
 from pipeline.readers.document import Document
 
@@ -61,8 +62,8 @@ class TaskFrame:
     """A Question with the ids that end its prompts: the question, and what closes it."""
 
     question: Question
-    asking: tuple[int, ...]
-    closing: tuple[int, ...]
+    asking: array[int]
+    closing: array[int]
 
 
 class PromptMaker:
@@ -99,10 +100,10 @@ class PromptMaker:
         self._reason = self._encode(REASON_NOTE)
         self._digits = self._encode("0123456789")
         frame = tokenizer.build_frame(SYSTEM, LEAD)
-        self._opening = list(frame.opening)
+        self._opening = array("i", frame.opening)
         asked = self._encode([_question_text(question) for question in questions])
         self._frames = {
-            question.task: TaskFrame(question, tuple(asking), frame.closing)
+            question.task: TaskFrame(question, asking, array("i", frame.closing))
             for question, asking in zip(questions, asked, strict=True)
         }
         room = min(map(self._room, self._frames.values()))
@@ -115,17 +116,20 @@ class PromptMaker:
 
     def prompts(self, chunk: Chunk) -> Iterator[Prompt]:
         """One prompt for each question, in the job's order."""
-        return (self.prompt(chunk, task) for task in self._frames)
+        shown = self._shown(chunk)
+        return (self._build(chunk, frame, shown) for frame in self._frames.values())
 
     def prompt(self, chunk: Chunk, task: str) -> Prompt:
         """The first attempt at one question about a chunk, or about a part of one."""
-        frame = self._frames[task]
+        return self._build(chunk, self._frames[task], self._shown(chunk))
+
+    def _build(self, chunk: Chunk, frame: TaskFrame, shown: array[int]) -> Prompt:
         return Prompt(
-            prompt_id=f"{chunk.doc_id}:{chunk.index}{'.' * bool(chunk.part)}{chunk.part}:{task}",
+            prompt_id=f"{chunk.doc_id}:{chunk.index}{'.' * bool(chunk.part)}{chunk.part}:{frame.question.task}",
             doc_id=chunk.doc_id,
             chunk_index=chunk.index,
-            task=task,
-            token_ids=[*self._shown(chunk), *frame.asking, *frame.closing],
+            task=frame.question.task,
+            token_ids=shown + (frame.asking + frame.closing),
             max_tokens=frame.question.max_tokens,
             decoder_schema=frame.question.decoder_schema,
             part=chunk.part,
@@ -144,22 +148,22 @@ class PromptMaker:
         before, after = self._reason
         own = sum(map(len, (shown, frame.asking, before, after, frame.closing)))
         room = min(MAX_REASON_TOKENS, self._context_window - prompt.max_tokens - own)
-        note = [*before, *self._encode([reason])[0][:room], *after] if room > 0 else []
-        return replace(prompt, token_ids=[*shown, *frame.asking, *note, *frame.closing])
+        note = [before, self._encode([reason])[0][:room], after] if room > 0 else []
+        return replace(prompt, token_ids=join_ids([shown, frame.asking, *note, frame.closing]))
 
-    def _shown(self, chunk: Chunk) -> list[int]:
+    def _shown(self, chunk: Chunk) -> array[int]:
         """What all tasks share: opening, chunk, and which part of the document it was."""
-        return self._opening + chunk.token_ids + self._note(chunk)
+        return join_ids([self._opening, chunk.token_ids, *self._note(chunk)])
 
-    def _note(self, chunk: Chunk) -> list[int]:
+    def _note(self, chunk: Chunk) -> list[array[int]]:
         """What follows the chunk. Numbers are spelled digit by digit, so that only their length counts."""
         if chunk.n_chunks == 1:
-            return self._section if chunk.part else self._whole
+            return [self._section if chunk.part else self._whole]
         before, between, after = self._numbered[bool(chunk.part)]
-        return before + self._spell(chunk.index + 1) + between + self._spell(chunk.n_chunks) + after
+        return [before, *self._spell(chunk.index + 1), between, *self._spell(chunk.n_chunks), after]
 
-    def _spell(self, number: int) -> list[int]:
-        return [index for digit in str(number) for index in self._digits[int(digit)]]
+    def _spell(self, number: int) -> list[array[int]]:
+        return [self._digits[int(digit)] for digit in str(number)]
 
     def _room(self, frame: TaskFrame) -> int:
         """Tokens that a task leaves for the chunk."""
@@ -179,7 +183,7 @@ class PromptMaker:
             )
         return room
 
-    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+    def _encode(self, texts: Sequence[str]) -> list[array[int]]:
         encoded = self._tokenizer.encode_batch(texts)
         check_control_free(encoded, self._tokenizer.control_ids)
         return encoded

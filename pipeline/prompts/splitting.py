@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from pipeline.prompts.prompt import Borders, Chunk
+from pipeline.prompts.prompt import Borders, Chunk, join_ids
 
 
 def split(chunk: Chunk) -> tuple[Chunk, Chunk] | None:
@@ -29,7 +29,7 @@ def split(chunk: Chunk) -> tuple[Chunk, Chunk] | None:
         return None
     borders = chunk.borders
     cut, character = borders.tokens[place], borders.characters[place]
-    lead = borders.leads.get(place, [])
+    lead = borders.leads.get(place, ())
     first = dataclasses.replace(
         chunk,
         end=character,
@@ -43,7 +43,7 @@ def split(chunk: Chunk) -> tuple[Chunk, Chunk] | None:
         start=character,
         new_start=character,
         first_segment=borders.segments[place],
-        token_ids=[*lead, *chunk.token_ids[cut:]],
+        token_ids=join_ids([lead, chunk.token_ids[cut:]]),
         n_repeated_tokens=0,
         part=f"{chunk.part}1",
         borders=_part(borders, place, len(borders.tokens), len(lead) - cut),

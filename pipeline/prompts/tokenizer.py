@@ -5,6 +5,7 @@ Text and frame are kept apart because they are trusted differently: only the fra
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -44,8 +45,11 @@ class Tokenizer(Protocol):
     def control_ids(self) -> frozenset[int]:
         """Ids that structure a prompt; `encode_batch` never gives one."""
 
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of each text, in order; nothing is added, and control-token text stays text. No lone surrogates."""
+    def encode_batch(self, texts: Sequence[str]) -> list[array[int]]:
+        """Ids of each text, in order, by all cores.
+
+        Nothing is added, and control-token text stays text. No lone surrogates.
+        """
 
     def build_frame(self, system: str, lead: str) -> Frame:
         """The ids around a user message that begins with `lead`.
@@ -62,7 +66,7 @@ class Tokenizer(Protocol):
         """The text of ids, control tokens left out."""
 
 
-def check_control_free(token_ids: list[list[int]], control_ids: frozenset[int]) -> None:
+def check_control_free(token_ids: Sequence[Sequence[int]], control_ids: frozenset[int]) -> None:
     """Make sure that text gave no control token.
 
     Raises:

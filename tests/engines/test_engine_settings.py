@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+from array import array
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,16 @@ def test_the_prompts_name_and_place_are_not_in_its_key() -> None:
     two = Prompt("b", "other", 5, "job", [1, 256, 49_151], 10, "{}")
     assert prompt_key(one, "f") == prompt_key(two, "f")
     assert prompt_key(one, "f") != prompt_key(one, "g")
+
+
+def test_keys_stay_as_they_were_since_answers_are_found_by_them() -> None:
+    long = Prompt("a:0:t", "a", 0, "t", array("i", range(0, 131_000, 7)), 400, '{"type":"object"}')
+    schema = '{"type":"string","maxLength":9}'
+    again = Prompt("b", "b", 0, "t", [1, 131_071, 0], 50, schema, attempt=2, temperature=0.5)
+    assert prompt_key(long, "f" * 64) == "ae74ca28ef637a3ca9c0a0714906c0755df7d5d1b7effb7d67f6bdf72f5b6e2e"
+    assert prompt_key(again, "") == "205c40127612a3af894c4ec059f5a892aa116e761bc637c1af6971a407a92043"
+    for held in (list(long.token_ids), array("q", long.token_ids), tuple(long.token_ids)):
+        assert prompt_key(dataclasses.replace(long, token_ids=held), "f" * 64).startswith("ae74ca28ef637a3c")
 
 
 def test_cpu_defaults_give_way_to_the_job(settings: EngineSettings) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +188,7 @@ def tries(prompts: list[Prompt]) -> list[tuple[str, int]]:
 
 
 def test_a_reason_is_said_to_the_model_and_replaced(
-    project: Project, scripted: Callable[..., list[Prompt]], smollm_decode: Callable[[list[int]], str]
+    project: Project, scripted: Callable[..., list[Prompt]], smollm_decode: Callable[[Sequence[int]], str]
 ) -> None:
     answers = ['{"names": 5}', '{"_n_names": 0, "names": [], "note": "wrong"}', '{"names": [], "note": null}']
     asked = scripted(lambda prompt: Generation("", answers[prompt.attempt], FinishReason.STOP))
@@ -204,7 +204,7 @@ def test_a_reason_is_said_to_the_model_and_replaced(
 
 
 @pytest.fixture(scope="session")
-def smollm_decode() -> Callable[[list[int]], str]:
+def smollm_decode() -> Callable[[Sequence[int]], str]:
     from pipeline.models import resolve_model
     from pipeline.prompts.tokenizers import load_tokenizer
 

@@ -37,7 +37,7 @@ def test_nothing_gives_nothing_and_one_character_gives_one_chunk() -> None:
     assert build_chunks("d", [Piece(0, 0, 0, [], [], is_whole=True)], 100) == []
     [chunk] = build_chunks("d", [Piece(0, 0, 1, [7], [], is_whole=True)], 100)
     assert (chunk.index, chunk.n_chunks, chunk.start, chunk.new_start, chunk.end) == (0, 1, 0, 0, 1)
-    assert chunk.token_ids == [7]
+    assert list(chunk.token_ids) == [7]
 
 
 def test_segments_without_text_never_make_a_chunk_of_their_own() -> None:

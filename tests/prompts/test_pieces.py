@@ -1,5 +1,8 @@
 """Pieces tile the text whatever it is, and hold its marked words and no more than the budget."""
 
+from __future__ import annotations
+
+from array import array
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -34,7 +37,7 @@ def test_a_budget_exactly_met_and_one_below(byte_tokenizer: Tokenizer, make_docu
     document = make_document(["x" * 90])
     n_tokens = len("[page 1]\n") + 90 + 1
     [piece] = build_pieces(document, byte_tokenizer, n_tokens)
-    assert (len(piece.token_ids), piece.is_whole, piece.lead_ids) == (n_tokens, True, [])
+    assert (len(piece.token_ids), piece.is_whole, list(piece.lead_ids)) == (n_tokens, True, [])
     pieces = build_pieces(document, byte_tokenizer, n_tokens - 1)
     assert len(pieces) == 3, "room for two marks and the newline is set aside"
     assert not any(piece.is_whole for piece in pieces)
@@ -122,8 +125,8 @@ def test_a_budget_below_one_character_is_refused(byte_tokenizer: Tokenizer, make
 
 
 def test_split_text_as_its_example_says(byte_tokenizer: Tokenizer) -> None:
-    def one_a_word(texts: Sequence[str]) -> list[list[int]]:
-        return [[0] * len(text.split()) for text in texts]
+    def one_a_word(texts: Sequence[str]) -> list[array[int]]:
+        return [array("i", [0]) * len(text.split()) for text in texts]
 
     parts = split_text("a b c\n\nd e f g\nh i j", 10, one_a_word, 4)
     assert [part for part, _ in parts] == ["a b c\n\n", "d e f g\n", "h i j"]

@@ -1,6 +1,6 @@
 """Prompts: ids that add up, in the order that lets the engine compute the document once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,7 +51,7 @@ def test_the_whole_prompt_equals_the_chat_template_on_one_text(
     document = "[page 1]\nAnn and Bo agree.\n[page 2]\nSigned on 2 May.\n"
     user = f"{LEAD}{document}End of the document.\n\nWhen was it signed?"
     chat = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": user}]
-    assert prompt.token_ids == transformers_tokenizer.apply_chat_template(
+    assert list(prompt.token_ids) == transformers_tokenizer.apply_chat_template(
         chat, add_generation_prompt=True, return_dict=False
     )
 
@@ -163,7 +163,7 @@ def test_a_reason_stands_after_the_question_and_replaces_the_one_before(
 def test_a_reason_is_cut_to_its_room_and_forges_no_turn(
     real_tokenizer: Tokenizer, make_document: MakeDocument, reason: str
 ) -> None:
-    def controls(token_ids: list[int]) -> list[int]:
+    def controls(token_ids: Sequence[int]) -> list[int]:
         return [index for index in token_ids if index in real_tokenizer.control_ids]
 
     maker = PromptMaker(real_tokenizer, [replace(PARTIES, keeps_room_for_reason=True)], 1000)

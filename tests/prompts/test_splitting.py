@@ -50,7 +50,7 @@ def test_pieces_without_text_go_with_those_before_them() -> None:
     halves = split(chunk)
     assert halves is not None
     assert spans(list(halves)) == [(0, 3), (4, 5)]
-    assert [half.token_ids for half in halves] == [[1] * 50, [4] * 50]
+    assert [list(half.token_ids) for half in halves] == [[1] * 50, [4] * 50]
 
 
 def test_overlap_stays_with_the_first_half_and_is_never_the_border() -> None:
