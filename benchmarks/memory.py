@@ -1,9 +1,9 @@
 """`make bench`: what the driver needs for many documents, for one very long document, and for a rerun with nothing new.
 
-    python benchmarks/memory.py [--documents N] [--fewer N] [--pages N] [--corpus FOLDER] [--out FOLDER]
+    python benchmarks/memory.py [--documents N ...] [--fewer N] [--pages N ...] [--corpus FOLDER] [--out FOLDER]
 
-It runs the real command with the rehearsal engine, looks at its processes from outside, prints a table, and writes
-memory.json and memory.svg. Exit code 1: a limit was missed, or a run did not do what it should.
+It runs the real command with the rehearsal engine, looks at its processes from outside, prints tables, and writes
+memory.json, memory.md and memory.svg. Exit code 1: a limit was missed, or a run did not do what it should.
 """
 
 from __future__ import annotations
@@ -11,70 +11,25 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
-import platform
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import chart
 import measure
 import workload
+from machine import describe_machine
 from measure import Measured, Sample
+from scenario import MOST_BYTES, Done, Scenario, build_growth
 
-_MOST_BYTES = 1_000_000_000
 _RERUN_TIMES, _RERUN_MOST_S, _RERUN_MOST_BYTES = 3, 5.0, 500_000_000
+_MOST_GROWTH = 2.0
 _CURVE_POINTS = 240
-_KILLED = -9
 _LIST = "PROVENANCE.tsv"
 _MARKED_FROM = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """One measured run.
-
-    Attributes:
-        name: For people; also says what is in the chart.
-        n_documents: Sources of the job.
-        most_bytes: What the driver may take at most.
-        most_s: Seconds it may take; None: no limit.
-        expects: Counts that its report must say; None when the run is killed and has no report.
-        charted: Whether its curve is drawn.
-    """
-
-    name: str
-    n_documents: int
-    most_bytes: int = _MOST_BYTES
-    most_s: float | None = None
-    expects: dict[str, int] | None = None
-    charted: bool = False
-
-    def faults(self, run: Measured) -> Iterator[str]:
-        """What is not as it should be."""
-        wanted_exit = _KILLED if self.expects is None else 0
-        if run.exit_code != wanted_exit:
-            yield f"exit code {run.exit_code}, expected {wanted_exit}"
-        for count, wanted in (self.expects or {}).items():
-            found = run.report.get("counts", {}).get(count)
-            if found != wanted:
-                yield f"{count}: {found}, expected {wanted}"
-        if (
-            self.expects
-            and self.expects.get("unchanged")
-            and any(s.engine_bytes or s.reading_bytes for s in run.samples)
-        ):
-            yield "nothing is new, and yet it started an engine or a reading process"
-        if run.peak_bytes > self.most_bytes:
-            yield f"peak of {run.peak_mb:,.0f} MB, allowed {self.most_bytes / 1e6:,.0f} MB"
-        if self.most_s is not None and run.seconds > self.most_s:
-            yield f"{run.seconds:.1f} s, allowed {self.most_s:g} s"
-
-
-Done = tuple[Scenario, Measured]
 
 
 def main() -> int:
@@ -86,8 +41,15 @@ def main() -> int:
     text = json.dumps(_facts(done), indent=1)
     (options.out / "memory.json").write_text(f"{text}\n", encoding="utf-8")
     (options.out / "memory.svg").write_text(_draw(done), encoding="utf-8")
-    print("\n" + "\n".join(_table(done)))
+    page = "\n".join(_iter_page(done))
+    (options.out / "memory.md").write_text(f"{page}\n", encoding="utf-8")
+    print(f"\n{page}")
     missed = [f"{scenario.name}: {fault}" for scenario, run in done for fault in scenario.faults(run)]
+    missed += [
+        f"{one.size:,} {one.series}: {one.ratio:.2f} times the memory of the smallest, allowed {_MOST_GROWTH:g}"
+        for one in build_growth(done)
+        if one.ratio > _MOST_GROWTH
+    ]
     for sentence in missed:
         print(f"missed: {sentence}", file=sys.stderr)
     return 1 if missed else 0
@@ -95,36 +57,44 @@ def main() -> int:
 
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Memory of the driver, and the price of a rerun.")
-    parser.add_argument("--documents", type=int, default=100_000, help="small documents of the long run")
+    sizes = [1_000, 10_000, 100_000]
+    parser.add_argument("--documents", type=int, nargs="+", default=sizes, help="small documents of each run")
     parser.add_argument("--fewer", type=int, default=10_000, help="of the run that is killed, resumed and run again")
-    parser.add_argument("--pages", type=int, default=2_415, help="pages of the long PDF")
+    parser.add_argument("--pages", type=int, nargs="+", default=[10, 249, 2_415], help="pages of each PDF")
     parser.add_argument(
         "--corpus", type=Path, help=f"a folder with {_LIST}, if it is there: its longest PDF is run too"
     )
-    parser.add_argument("--out", type=Path, default=Path("docs"), help="where memory.json and memory.svg go")
+    parser.add_argument("--out", type=Path, default=Path("docs"), help="where memory.json, .md and .svg go")
     return parser.parse_args()
 
 
 def _iter_done(options: argparse.Namespace, folder: Path) -> Iterator[Done]:
     """All runs, one after the other."""
-    yield from _iter_long(folder / "many", options.documents)
-    shutil.rmtree(folder / "many")
+    for n in sorted(options.documents):
+        yield from _iter_many(folder / "many", n, is_last=n == max(options.documents))
+        shutil.rmtree(folder / "many")
     yield from _iter_killed(folder / "fewer", options.fewer)
-    pdf = folder / "pages" / "in" / "long.pdf"
-    workload.write_pdf(pdf, options.pages)
-    yield _run_pdf(folder / "pages", "in/long.pdf", f"one PDF of {options.pages:,} pages", charted=True)
+    for n in sorted(options.pages):
+        place = folder / f"pages{n}"
+        workload.write_pdf(place / "in" / "long.pdf", n)
+        charted = n == max(options.pages)
+        yield _run_pdf(
+            place, "in/long.pdf", Scenario(f"one PDF of {n:,} pages", 1, charted=charted, series="pages", size=n)
+        )
     if options.corpus is not None and (options.corpus / _LIST).is_file():
         n_pages, path = longest_pdf(options.corpus)
-        yield _run_pdf(folder / "real", str(path), f"one real PDF of {n_pages:,} pages", charted=False)
+        yield _run_pdf(folder / "real", str(path), Scenario(f"one real PDF of {n_pages:,} pages", 1))
 
 
-def _iter_long(folder: Path, n: int) -> Iterator[Done]:
+def _iter_many(folder: Path, n: int, *, is_last: bool) -> Iterator[Done]:
+    """A run over so many documents; of the longest also its curve, and one with nothing new."""
     workload.write_documents(folder / "in", n)
     job = workload.write_project(folder, ["in"], n)
-    yield _run(job, Scenario(f"{n:,} small documents", n, expects={"documents": n}, charted=True))
-    yield _run(
-        job, Scenario(f"rerun over {n:,}, nothing new", n, expects={"unchanged": n, "attempts": 0}, charted=True)
-    )
+    name, expects = f"{n:,} small documents", {"documents": n}
+    yield _run(job, Scenario(name, n, expects=expects, charted=is_last, series="documents", size=n))
+    if is_last:
+        expects = {"unchanged": n, "attempts": 0}
+        yield _run(job, Scenario(f"rerun over {n:,}, nothing new", n, expects=expects, charted=True))
 
 
 def _iter_killed(folder: Path, n: int) -> Iterator[Done]:
@@ -145,9 +115,8 @@ def _iter_killed(folder: Path, n: int) -> Iterator[Done]:
     yield rerun, min((measure.measure_run(job) for _ in range(_RERUN_TIMES)), key=lambda run: run.seconds)
 
 
-def _run_pdf(folder: Path, path: str, name: str, *, charted: bool) -> Done:
-    job = workload.write_project(folder, [path], 1)
-    return _run(job, Scenario(name, 1, expects={"documents": 1}, charted=charted))
+def _run_pdf(folder: Path, path: str, scenario: Scenario) -> Done:
+    return _run(workload.write_project(folder, [path], 1), replace(scenario, expects={"documents": 1}))
 
 
 def _run(job: Path, scenario: Scenario, kill_when: Callable[[Sample], bool] = lambda sample: False) -> Done:
@@ -166,6 +135,19 @@ def _tell(scenario: Scenario, run: Measured) -> Done:
     """One line at once: the long run takes minutes."""
     print(f"{scenario.name}: {run.seconds:.1f} s, peak {run.peak_mb:,.0f} MB", flush=True)
     return scenario, run
+
+
+def _iter_page(done: list[Done]) -> Iterator[str]:
+    """Markdown: all runs, and how memory grows."""
+    yield "# Memory of the driver\n"
+    yield "Made by `make bench-memory`, with an engine that answers at once.\n"
+    yield f"Machine: {', '.join(f'{name} {value}' for name, value in describe_machine(('pyarrow',)).items())}.\n"
+    yield from _table(done)
+    yield "\n| how many | | peak, MB | to the smallest | milliseconds each |"
+    yield "|--:|---|--:|--:|--:|"
+    for one in build_growth(done):
+        each = f"{one.seconds_each * 1000:,.1f}"
+        yield f"| {one.size:,} | {one.series} | {one.peak_mb:,.0f} | {one.ratio:.2f}x | {each} |"
 
 
 def _table(done: list[Done]) -> Iterator[str]:
@@ -204,8 +186,14 @@ def _facts(done: list[Done]) -> dict[str, object]:
         }
         facts["curve"] = [[round(s.at_s, 1), round(s.driver_bytes / 1e6, 1), s.n_answers] for s in thinned(run)]
         runs.append(facts)
-    machine = {"processors": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
-    return {"machine": machine, "curve_columns": ["seconds", "driver MB", "answers in the journal"], "runs": runs}
+    machine = describe_machine(("pyarrow",))
+    growth = [asdict(one) for one in build_growth(done)]
+    return {
+        "machine": machine,
+        "growth": growth,
+        "curve_columns": ["seconds", "driver MB", "answers in the journal"],
+        "runs": runs,
+    }
 
 
 def thinned(run: Measured) -> list[Sample]:
@@ -217,7 +205,7 @@ def thinned(run: Measured) -> list[Sample]:
 
 def _draw(done: list[Done]) -> str:
     panels = [_panel(scenario, run) for scenario, run in done if scenario.charted]
-    return chart.draw(panels, "resident memory, MB", _MOST_BYTES / 1e6, "limit 1 GB")
+    return chart.draw(panels, "resident memory, MB", MOST_BYTES / 1e6, "limit 1 GB")
 
 
 def _panel(scenario: Scenario, run: Measured) -> chart.Panel:

@@ -8,9 +8,10 @@ import memory
 import pytest
 import workload
 from measure import Measured, Sample, measure_run
+from scenario import Scenario, build_growth
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "memory.py"
-FINE = memory.Scenario("fine", 4, most_s=9.0, expects={"documents": 4})
+FINE = Scenario("fine", 4, most_s=9.0, expects={"documents": 4})
 
 
 def sample(engine_bytes: int = 0, reading_bytes: int = 0) -> Sample:
@@ -23,17 +24,25 @@ def measured(documents: int = 4, exit_code: int = 0, peak_bytes: int = 10**8, se
 
 
 def test_it_runs_in_a_tiny_size(tmp_path: Path) -> None:
-    sizes = ["--documents", "60", "--fewer", "1000", "--pages", "12"]
+    sizes = ["--documents", "60", "20", "--fewer", "1000", "--pages", "3", "12"]
     command = [sys.executable, str(SCRIPT), *sizes, "--corpus", str(tmp_path / "absent"), "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     runs = json.loads((tmp_path / "memory.json").read_text())["runs"]
     faults = [fault for run in runs for fault in run["faults"] if " s, allowed" not in fault]  # a busy machine is slow
     assert faults == []
-    assert [run["exit_code"] for run in runs] == [0, 0, -9, 0, 0, 0]
+    assert [run["exit_code"] for run in runs] == [0, 0, 0, -9, 0, 0, 0, 0]
     assert all(run["peak_mb"] >= run["own_peak_mb"] > 0 for run in runs)
     reruns = [run for run in runs if run["name"].startswith("rerun")]  # so small a run may slip between two samples
     assert [run["engine_peak_mb"] for run in reruns] == [0, 0]
     assert "| one PDF of 12 pages |" in done.stdout
+    growth = json.loads((tmp_path / "memory.json").read_text())["growth"]
+    assert [(one["series"], one["size"]) for one in growth] == [
+        ("documents", 20),
+        ("documents", 60),
+        ("pages", 3),
+        ("pages", 12),
+    ]
+    assert (tmp_path / "memory.md").read_text() in done.stdout
     assert len(ElementTree.parse(tmp_path / "memory.svg").findall(".//{*}polyline")) == 5
 
 
@@ -54,7 +63,7 @@ def test_a_fault_is_told(run: Measured, fault: str) -> None:
 
 @pytest.mark.parametrize("busy", [sample(engine_bytes=1), sample(reading_bytes=1)])
 def test_a_rerun_that_works_is_a_fault(busy: Sample) -> None:
-    rerun = memory.Scenario("rerun", 4, expects={"unchanged": 4})
+    rerun = Scenario("rerun", 4, expects={"unchanged": 4})
     run = measured()
     assert list(rerun.faults(run)) == []
     run.samples.append(busy)
@@ -62,8 +71,18 @@ def test_a_rerun_that_works_is_a_fault(busy: Sample) -> None:
 
 
 def test_a_run_that_ends_before_it_is_killed_is_a_fault() -> None:
-    killed = memory.Scenario("killed", 4)
+    killed = Scenario("killed", 4)
     assert list(killed.faults(measured())) == ["exit code 0, expected -9"]
+
+
+def test_growth_is_told_against_the_smallest_of_a_series() -> None:
+    runs = {("documents", 100): 3 * 10**8, ("documents", 10): 2 * 10**8, ("", 0): 10**8, ("pages", 7): 5 * 10**8}
+    done = [
+        (Scenario("x", 1, series=series, size=size), measured(peak_bytes=peak)) for (series, size), peak in runs.items()
+    ]
+    found = [(one.series, one.size, one.ratio) for one in build_growth(done)]
+    assert found == [("documents", 10, 1.0), ("documents", 100, 1.5), ("pages", 7, 1.0)]
+    assert build_growth([]) == []
 
 
 def test_the_longest_pdf_of_a_list(tmp_path: Path) -> None:
