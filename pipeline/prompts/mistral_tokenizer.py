@@ -87,7 +87,7 @@ def load_mistral_tokenizer(file: Path) -> MistralTokenizer:
 
 def _on_all_cores(encode: Callable[[str], list[int]]) -> EncodeTexts:
     """Encode texts in threads; most of the work is done outside the interpreter's lock."""
-    threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="tokenizer")
+    threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="tokenizer")
 
     def encode_texts(texts: Sequence[str]) -> list[list[int]]:
         if sum(map(len, texts)) < THREAD_CHARS * len(texts):
