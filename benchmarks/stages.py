@@ -27,6 +27,8 @@ from pipeline.cli import main as run_command
 
 _EVERY_S = 0.003
 _CHILDREN_EVERY = 60
+_SWITCH_S = 0.0001
+"""How long a thread may keep the looking one waiting; with Python's 5 ms it would mostly see where threads wait."""
 START, REST = "start and imports", "flow and books"
 TOKENIZING, CUTTING, PROMPTS, KEYS = "tokenizing", "cutting into chunks", "prompts", "keys"
 READING, ENGINE, THREADS = "reading processes", "rehearsal engine's process", "threads of libraries (tokenizer, Arrow)"
@@ -148,6 +150,7 @@ def main() -> int:
     """Run the command that the arguments name and write what was seen; gives its exit code."""
     path, *words = sys.argv[1:]
     sys.argv = ["pipeline", *words]
+    sys.setswitchinterval(_SWITCH_S)
     said, code, start_s = io.StringIO(), 0, time.monotonic()
     with Sampler() as sampler, redirect_stdout(said):
         try:
