@@ -50,14 +50,13 @@ class BareWork:
     Attributes:
         arguments: Of vLLM's `LLM`; those that its EngineArgs does not know are left out.
         prompts: In the order in which they are given to vLLM.
-        way: AT_ONCE, as token ids; or ONE_BY_ONE, as chats, each after the answer to the one before.
-        times: How often all of them are asked, with an empty prefix cache each time.
+        ways: How all of them are asked, once for each way and with an empty prefix cache each time: AT_ONCE, as token
+            ids; ONE_BY_ONE, as chats, each after the answer to the one before.
     """
 
     arguments: Mapping[str, Any]
     prompts: Sequence[BarePrompt]
-    way: str = AT_ONCE
-    times: int = 1
+    ways: Sequence[str] = (AT_ONCE,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ class BareResult:
     Attributes:
         ready_s: Seconds from its start until vLLM could take prompts.
         total_s: Seconds from its start to its end.
-        rounds: One for each of `times`.
+        rounds: One for each way, in their order.
     """
 
     ready_s: float
@@ -149,22 +148,22 @@ def main() -> int:
     llm = LLM(**{name: value for name, value in work.arguments.items() if name in known})
     ready_s = time.monotonic() - float(started_s)
     rounds = []
-    for _ in range(work.times):
+    for way in work.ways:
         llm.reset_prefix_cache()
-        rounds.append(asdict(_ask(llm, work)))
+        rounds.append(asdict(_ask(llm, work.prompts, way)))
     Path(answers).write_text(json.dumps({"ready_s": ready_s, "rounds": rounds}), encoding="utf-8")
     return 0
 
 
-def _ask(llm: _Untyped, work: BareWork) -> BareRound:
+def _ask(llm: _Untyped, prompts: Sequence[BarePrompt], way: str) -> BareRound:
     ways: dict[str, Callable[[_Untyped, Sequence[BarePrompt]], list[_Untyped]]] = {
         AT_ONCE: _ask_at_once,
         ONE_BY_ONE: _ask_one_by_one,
     }
     began_s = time.monotonic()
-    outputs = ways[work.way](llm, work.prompts)
+    outputs = ways[way](llm, prompts)
     seconds = time.monotonic() - began_s
-    pairs = zip(work.prompts, outputs, strict=True)
+    pairs = zip(prompts, outputs, strict=True)
     return BareRound(seconds, {prompt.key: _read(prompt, output) for prompt, output in pairs})
 
 

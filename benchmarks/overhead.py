@@ -25,7 +25,7 @@ from bare_prompts import Asked, load_asked, run_pipeline
 from bare_vllm import AT_ONCE, ONE_BY_ONE, BareWork, run_bare
 from compare import SECONDS, Comparison, Contender, Figures, Page
 
-COMMAND = "whole command, s"
+COMMAND = "command seconds"
 _MOST = 1.03
 _PREFACE = (
     "The embedded SmolLM2 on vLLM, greedy. All get the same prompts, the same grammar, the same limits, and the same "
@@ -69,28 +69,28 @@ class Ways:
         """`pipeline run`. Its answers are found by key, so its prompts are the same or not there at all."""
         ran = run_pipeline(self._job, f"output.folder={self._next().name}")
         same = self._same(ran.answers)
-        prompts = {"same prompts, %": 100 * len(ran.answers.keys() & self._keys) / len(self._keys)}
+        prompts = {"% same prompts": 100 * len(ran.answers.keys() & self._keys) / len(self._keys)}
         return {SECONDS: ran.report["seconds"]["generating"], COMMAND: ran.total_s, **same, **prompts}
 
     def batch(self) -> Figures:
         """`vllm run-batch`."""
         done = run_batch.run_batch(self._asked.arguments, self._asked.prompts, self._next())
         n_same = sum(done.n_prompt_tokens[each.key] == len(each.token_ids) for each in self._asked.prompts)
-        return {COMMAND: done.total_s, **self._same(done.answers), "same prompts, %": 100 * n_same / len(self._keys)}
+        return {COMMAND: done.total_s, **self._same(done.answers), "% same prompts": 100 * n_same / len(self._keys)}
 
     def _bare(self, way: str) -> Figures:
-        result = run_bare(BareWork(self._asked.arguments, self._asked.prompts, way), self._next())
+        result = run_bare(BareWork(self._asked.arguments, self._asked.prompts, (way,)), self._next())
         (done,) = result.rounds
         same = self._same({key: answer.text for key, answer in done.answers.items()})
         n_same = sum(answer.is_same_prompt for answer in done.answers.values())
-        prompts = {"same prompts, %": 100 * n_same / len(self._keys)}
+        prompts = {"% same prompts": 100 * n_same / len(self._keys)}
         return {SECONDS: done.seconds, COMMAND: result.total_s, **same, **prompts}
 
     def _same(self, answers: Mapping[str, str]) -> Figures:
         """Against the first answers that there were."""
         self._first = self._first or dict(answers)
         n_same = sum(answers.get(key) == text for key, text in self._first.items())
-        return {"same answers, %": 100 * n_same / len(self._first)}
+        return {"% same answers": 100 * n_same / len(self._first)}
 
     @property
     def _keys(self) -> set[str]:
