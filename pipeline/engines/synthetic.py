@@ -112,7 +112,6 @@ def draw_fate(key: str, section: SyntheticSection, *, met: bool) -> Fate:
         section: The shares.
         met: The engine met this prompt before: only poison still kills it.
     """
-    shares = [*(int(key[i : i + 12], 16) / 16**12 for i in range(0, 60, 12)), int(key[60:64], 16) / 16**4]
     fates = (
         (section.poison_ratio, Fate.DIE),
         (0.0 if met else section.death_ratio, Fate.DIE),
@@ -121,5 +120,8 @@ def draw_fate(key: str, section: SyntheticSection, *, met: bool) -> Fate:
         (section.invalid_ratio, Fate.SPOIL),
         (section.list_short_ratio, Fate.SHORT),
     )
-    drawn = zip(shares, fates, strict=True)
-    return next((fate for share, (ratio, fate) in drawn if share < ratio), Fate.ANSWER)
+    for number, (ratio, fate) in enumerate(fates):
+        digits = key[12 * number : min(12 * number + 12, 64)]
+        if ratio and int(digits, 16) / 16 ** len(digits) < ratio:
+            return fate
+    return Fate.ANSWER
