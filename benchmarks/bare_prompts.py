@@ -77,8 +77,12 @@ class Ran:
     answers: dict[str, str]
 
 
-def load_asked(job: Path) -> Asked:
+def load_asked(job: Path, *, on_cpu: bool = True) -> Asked:
     """Rehearse a job, and make its prompts; the folder `rehearsal` beside it is written.
+
+    Args:
+        job: The job file.
+        on_cpu: Whether vLLM will run on the CPU, which has arguments of its own.
 
     Raises:
         RuntimeError: The rehearsal failed, or a prompt is not in the embedded model's chat format.
@@ -88,8 +92,9 @@ def load_asked(job: Path) -> Asked:
     plan = build_plan(load_job(job))
     settings = plan.engine_settings(Path())
     set_environment(settings)
-    set_cpu_environment(settings)
-    arguments = build_arguments(settings, _Everything(), on_cpu=True)
+    if on_cpu:
+        set_cpu_environment(settings)
+    arguments = build_arguments(settings, _Everything(), on_cpu=on_cpu)
     documents = sorted(pq.read_table(rehearsal / "documents").to_pylist(), key=lambda line: str(line["uri"]))
     chunks = [chunk for line in documents for chunk in plan.maker.cut(document_of(line))]
     fingerprint = answer_fingerprint(settings, "vllm")

@@ -44,13 +44,16 @@ paths = ["in"]
 {tasks}
 [chunking]
 max_tokens = {budget}
-[engine.options]
-kv_cache_memory_bytes = 2_147_483_648
+{engine}
 [retries]
 max_attempts = 1
 max_splits = 0
 [output]
 folder = "out"
+"""
+CPU_ENGINE = """
+[engine.options]
+kv_cache_memory_bytes = 2_147_483_648
 """
 _TASK = """
 [[tasks]]
@@ -92,7 +95,7 @@ def measure(folder: Path, n_chunks: int, n_tokens: int, times: int) -> compare.C
     chunks = [three.prompts[start : start + 3] for start in range(0, len(three.prompts), 3)]
     reordered = replace_ids(three.prompts, [ids for chunk in chunks for ids in put_question_first(chunk, n_opening)])
     work = BareWork(three.arguments, reordered)
-    contenders = [Contender(_name(n_tasks), _Asking(job), at_most=_GOALS[n_tasks]) for n_tasks, job in jobs.items()]
+    contenders = [Contender(_name(n_tasks), Asking(job), at_most=_GOALS[n_tasks]) for n_tasks, job in jobs.items()]
     contenders.append(Contender("3 tasks, question first (vLLM alone)", lambda: _ask_bare(work, folder / "bare")))
     found = compare.compare("tasks", contenders, _name(1), times)
     lengths = [len(prompt.token_ids) for prompt in three.prompts]
@@ -102,10 +105,11 @@ def measure(folder: Path, n_chunks: int, n_tokens: int, times: int) -> compare.C
     return replace(found, notes=[note])
 
 
-def write_job(folder: Path, n_tasks: int, n_documents: int, n_tokens: int) -> Path:
+def write_job(folder: Path, n_tasks: int, n_documents: int, n_tokens: int, engine: str = CPU_ENGINE) -> Path:
     """Write documents of about n_tokens tokens each and a job with the first n_tasks questions; returns the job file.
 
-    The documents are the same for each number of tasks, and no two begin alike.
+    The documents are the same for each number of tasks, and no two begin alike. `engine` is the job's text for the
+    engine and the model.
     """
     (folder / "in").mkdir(parents=True)
     draw = random.Random(0)
@@ -119,7 +123,7 @@ def write_job(folder: Path, n_tasks: int, n_documents: int, n_tokens: int) -> Pa
         (folder / f"{name}.json").write_text(json.dumps(schema), encoding="utf-8")
         tasks.append(_TASK.format(name=name, question=question, max_tokens=_MAX_TOKENS))
     job = folder / "job.toml"
-    job.write_text(_JOB.format(tasks="".join(tasks), budget=2 * n_tokens), encoding="utf-8")
+    job.write_text(_JOB.format(tasks="".join(tasks), budget=2 * n_tokens, engine=engine), encoding="utf-8")
     return job
 
 
@@ -152,13 +156,14 @@ def count_cached(responses: Sequence[Mapping[str, Any]]) -> list[int]:
     return [n_cached for chunk in chunks.values() for n_cached in sorted(chunk)[1:]]
 
 
-class _Asking:
-    """Runs one job; each call is a run of its own, in an output folder of its own."""
+class Asking:
+    """`pipeline run` over one job, as a contender; each call is a run of its own, in an output folder of its own."""
 
     def __init__(self, job: Path) -> None:
         self._job, self._n_runs = job, 0
 
     def __call__(self) -> Figures:
+        """Run it."""
         self._n_runs += 1
         report = run_pipeline(self._job, f"output.folder=out{self._n_runs}").report
         columns = ["doc_id", "chunk_index", "n_cached_tokens"]
