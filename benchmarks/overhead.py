@@ -66,8 +66,14 @@ class Ways:
         return self._bare(ONE_BY_ONE)
 
     def pipeline(self) -> Figures:
-        """`pipeline run`. Its answers are found by key, so its prompts are the same or not there at all."""
+        """`pipeline run`. Its answers are found by key, so its prompts are the same or not there at all.
+
+        Raises:
+            RuntimeError: It did not ask each prompt once.
+        """
         ran = run_pipeline(self._job, f"output.folder={self._next().name}")
+        if ran.report["counts"]["attempts"] != len(self._asked.prompts):
+            raise RuntimeError(f"asked {ran.report['counts']}, expected {len(self._asked.prompts)} attempts")
         same = self._same(ran.answers)
         prompts = {"% same prompts": 100 * len(ran.answers.keys() & self._keys) / len(self._keys)}
         return {SECONDS: ran.report["seconds"]["generating"], COMMAND: ran.total_s, **same, **prompts}

@@ -84,10 +84,19 @@ def write_real(folder: Path, corpus: Path, n_documents: int) -> Path:
     run_pipeline(everything, "engine.kind=synthetic")
     found = pq.read_table(folder / "all" / "out" / "documents", columns=["uri", "n_tokens"]).to_pylist()
     fitting = sorted(str(line["uri"]) for line in found if line["n_tokens"] <= _MOST_TOKENS)
-    if len(fitting) < n_documents:
-        raise RuntimeError(f"{len(fitting)} documents in {_FOLDERS} are short enough, expected {n_documents} or more")
-    chosen = [Path(fitting[number * len(fitting) // n_documents]) for number in range(n_documents)]
+    chosen = [Path(name) for name in choose_evenly(fitting, n_documents)]
     return _write_job(folder, _write_manifest(folder, chosen))
+
+
+def choose_evenly(names: list[str], number: int) -> list[str]:
+    """So many of the names, the first of them and then at equal distances.
+
+    Raises:
+        RuntimeError: There are not so many.
+    """
+    if len(names) < number:
+        raise RuntimeError(f"{len(names)} documents are short enough, expected {number} or more")
+    return [names[place * len(names) // number] for place in range(number)]
 
 
 def _may_fit(path: Path) -> bool:

@@ -84,11 +84,12 @@ def test_real_documents_are_chosen_evenly(tmp_path: Path) -> None:
     assert (asked.n_documents, len(asked.prompts)) == (5, 5)
 
 
-def test_too_few_real_documents_are_told(tmp_path: Path) -> None:
-    (tmp_path / "corpus" / "pdf").mkdir(parents=True)
-    (tmp_path / "corpus" / "pdf" / "only.txt").write_text("The only one.")
-    with pytest.raises(RuntimeError, match=r"^1 documents in .* are short enough, expected 2 or more"):
-        overhead_work.write_real(tmp_path / "real", tmp_path / "corpus", 2)
+def test_names_are_chosen_evenly() -> None:
+    names = list("abcdefghij")
+    assert overhead_work.choose_evenly(names, 10) == names
+    assert overhead_work.choose_evenly(names, 3) == ["a", "d", "g"]
+    with pytest.raises(RuntimeError, match="^10 documents are short enough, expected 11 or more"):
+        overhead_work.choose_evenly(names, 11)
 
 
 def test_a_run_that_fails_is_told(tmp_path: Path) -> None:
