@@ -1,6 +1,7 @@
 """Hugging Face tokenizers of every make: what is in the file must not change what text becomes."""
 
 import json
+import os
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -132,3 +133,11 @@ def test_identity_changes_with_the_file_and_with_the_template(byte_json: str, ma
     identities = [load_hf_tokenizer(folder).identity for folder in folders]
     assert len(set(identities)) == 3
     assert identities[0] == load_hf_tokenizer(folders[0]).identity
+
+
+def test_all_cores_are_used_whatever_the_environment_says(
+    byte_json: str, make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    load_hf_tokenizer(make_folder(byte_json))
+    assert os.environ["TOKENIZERS_PARALLELISM"] == "true"

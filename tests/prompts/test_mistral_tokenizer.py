@@ -10,7 +10,7 @@ from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.tokens.tokenizers.mistral import MistralTokenizer as Library
 
 from pipeline.errors import JobError
-from pipeline.prompts.mistral_tokenizer import AnyLibrary, MistralTokenizer, load_mistral_tokenizer
+from pipeline.prompts.mistral_tokenizer import THREAD_CHARS, AnyLibrary, MistralTokenizer, load_mistral_tokenizer
 
 WHEEL = Path(mistral_common.__file__).parent / "data"
 V2 = "mistral_instruct_tokenizer_240216.model.v2"
@@ -59,3 +59,13 @@ def test_half_a_file_is_refused(tmp_path: Path) -> None:
         stream.truncate(300_000)
     with pytest.raises(JobError, match="not a tokenizer"):
         load_mistral_tokenizer(tmp_path / V3)
+
+
+@pytest.mark.parametrize("n_chars", [40, THREAD_CHARS, 5000])
+def test_tekken_gives_the_ids_of_mistral_common_in_threads_too(n_chars: int) -> None:
+    theirs: AnyLibrary = Library.from_file(WHEEL / "tekken_240911.json")
+    ours = MistralTokenizer(WHEEL / "tekken_240911.json", theirs)
+    text = "".join(f"{number}. Le  loyer est dû 漢字 🎉 at {number}:00\n" for number in range(700))
+    parts = ["", *(text[at : at + n_chars] for at in range(0, len(text), n_chars))]
+    expected = [theirs.instruct_tokenizer.tokenizer.encode(part, bos=False, eos=False) for part in parts]
+    assert [list(ids) for ids in ours.encode_batch(parts)] == expected
