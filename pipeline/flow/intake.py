@@ -17,7 +17,7 @@ from pipeline.prompts.prompt import Chunk
 from pipeline.prompts.render import PromptMaker
 from pipeline.readers.document import Document
 from pipeline.readers.pool import Read, ReadingPool, ReadLimits
-from pipeline.readers.read import read_source
+from pipeline.readers.read import read_task
 from pipeline.sources import Entry, Source, load_source
 from pipeline.tables.lines import Outcome
 
@@ -131,7 +131,7 @@ class Intake:
     known: Known
     limits: ReadLimits
     maker: PromptMaker
-    read: Read = read_source
+    read: Read = read_task
 
     def items(self, stopped: Callable[[], bool] = lambda: False) -> Generator[Item]:
         """Every entry once, in the order in which they are done; and, when it comes to that, that reading began.

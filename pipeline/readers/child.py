@@ -1,7 +1,7 @@
-"""The child process of `pool`: takes sources from its connection, reads them under limits, gives results back.
+"""The child process of `process`: takes tasks from its connection, reads under limits, gives results back.
 
 It is a fresh interpreter that imports what the `read` function needs and nothing else. It dies by SIGALRM when a
-document takes too long, and by itself when its parent is gone.
+task takes too long, and by itself when its parent is gone.
 """
 
 from __future__ import annotations
@@ -12,24 +12,23 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import Reject, RejectCode
-from pipeline.readers.document import Document
-from pipeline.sources import Source
+from pipeline.errors import RejectCode
+from pipeline.readers.limits import build_reject
+from pipeline.readers.parts import Part, Read, Reading, Task
 
 _WATCH_S = 0.5
 _MIB = 1 << 20
 
 
 def serve(settings: dict[str, Any]) -> None:
-    """Read sources until the parent closes the connection, is gone, or the child has read its share.
+    """Do tasks until the parent closes the connection, is gone, or the child has read its share.
 
     Args:
-        settings: From `pool`: fd, parent_pid, timeout_s, memory_mb, n_documents, read (module and function name).
+        settings: From `process`: fd, parent_pid, memory_mb, n_tasks, read (module and function name).
     """
     threading.Thread(target=_die_with, args=[settings["parent_pid"]], daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -43,28 +42,27 @@ def serve(settings: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     connection = Connection(settings["fd"])
     connection.send("ready")
-    for n_left in reversed(range(settings["n_documents"])):
+    for n_left in reversed(range(settings["n_tasks"])):
         try:
-            source = connection.recv()
+            task, timeout_s = connection.recv()
         except EOFError:
             return
-        result = _read_limited(read, source, settings["timeout_s"], settings["memory_mb"])
+        start_s = time.monotonic()
+        result = _read_limited(read, task, timeout_s, settings["memory_mb"])
         retires = n_left == 0 or _data_bytes() > limit_bytes // 2
-        connection.send((result, retires))
+        connection.send((result, time.monotonic() - start_s, retires))
         if retires:
             return
 
 
-def _read_limited(
-    read: Callable[[Source], Document | Reject], source: Source, timeout_s: float, memory_mb: int
-) -> Document | Reject:
-    """One source. The kernel's timer ends the process, whatever it does then, when the time is over."""
+def _read_limited(read: Read, task: Task, timeout_s: float, memory_mb: int) -> Reading:
+    """One task. The kernel's timer ends the process, whatever it does then, when the time is over."""
     signal.setitimer(signal.ITIMER_REAL, timeout_s)
     try:
-        return read(source)
+        return read(task)
     except MemoryError:
-        detail = f"Reading needed more than {memory_mb} MiB of memory."
-        return Reject(code=RejectCode.READ_MEMORY, detail=detail, uri=source.uri, doc_id=source.doc_id)
+        source = task.source if isinstance(task, Part) else task
+        return build_reject(source, RejectCode.READ_MEMORY, f"Reading needed more than {memory_mb} MiB of memory.")
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 

@@ -1,32 +1,29 @@
 """PDF: one segment a page, each with the reader its text came from.
 
-In: a Source. Out: a Document, or UnreadableError. Two libraries read every page; pypdf's text is taken unless it
-failed, is garbled, or the other shows it to be wrong (`pdf_choice`). pdfium is twelve times as fast as pypdf, so the
-second reading costs 8 % and finds the wrong text that comes without an exception.
+In: a Source, or a part of one. Out: a Document, the Head of one that is read in parts, or the pages of a part. Two
+libraries read the pages; see `pdf_files`. pypdf may take only so long for one document: then pdfium reads all of it, so
+that one reader has the whole text.
 """
 
 from __future__ import annotations
 
-import mmap
+import math
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 
 from pipeline.errors import RejectCode
 from pipeline.readers import sniff
-from pipeline.readers.document import Document, Segment, SegmentKind, SegmentStatus, UnreadableError
-from pipeline.readers.pdf_choice import Page, Reading, choose, is_doubtful
-from pipeline.readers.pdf_page import BudgetError, PasswordError, PdfError, PdfFile
-from pipeline.readers.pdf_pdfium import PdfiumFile
-from pipeline.readers.pdf_pypdf import PypdfFile
-from pipeline.readers.pdf_text import clean_line
+from pipeline.readers.document import Document, UnreadableError
+from pipeline.readers.parts import PART_PAGES, PYPDF_BUDGET_S, Head, Part, PartRead, Stamp, stamp_of
+from pipeline.readers.pdf_choice import Page
+from pipeline.readers.pdf_compose import compose
+from pipeline.readers.pdf_files import PdfFiles
+from pipeline.readers.pdf_page import BudgetError
 from pipeline.sources import Source
 
-PYPDF_BUDGET_S = 20.0
-"""Processor seconds pypdf may spend on one document (some 600 pages); then pdfium reads all of it."""
-SEPARATOR = "\n\n"
-"""Follows the text of each page that has text, inside its segment."""
+_Clock = Callable[[], float]
 
 
 def read_pdf(
@@ -34,7 +31,7 @@ def read_pdf(
     *,
     prefer_pdfium: bool = False,
     pypdf_budget_s: float = PYPDF_BUDGET_S,
-    clock: Callable[[], float] = time.thread_time,
+    clock: _Clock = time.thread_time,
 ) -> Document:
     """Read all pages.
 
@@ -53,44 +50,74 @@ def read_pdf(
         OSError: The file cannot be opened.
     """
     _check_content(source)
-    files = _open(source, pypdf_budget_s, clock)
-    try:
-        n_pages = _count_pages(files)
-        pages = _read_pages(files, n_pages, prefer_pdfium)
-        _check_text(pages)
-        labels = files.labels()
-        metadata = files.metadata()
-    finally:
-        files.close()
-    return _compose(source, pages, labels, metadata)
+    with closing(PdfFiles(source, prefer_pdfium, pypdf_budget_s, clock)) as files:
+        head = files.head()
+        pages = _read_pages(files, head.n_pages)
+    return compose(source, head, pages)
 
 
-@dataclass(slots=True)
-class _Files:
-    """The same PDF opened by both libraries; at least one could."""
+class PdfParts:
+    """Reads documents, and large ones in parts. Holds the last large file open: its next part is likely to come."""
 
-    pypdf: PypdfFile | None
-    pdfium: PdfiumFile | None
-    pypdf_error: str = ""
-    pdfium_error: str = ""
+    def __init__(self) -> None:
+        self._kept: PdfFiles | None = None
+        self._stamp: Stamp = ()
 
-    def opened(self) -> list[PdfFile]:
-        return [file for file in (self.pypdf, self.pdfium) if file is not None]
+    def begin(self, source: Source, prefer_pdfium: bool) -> Document | Head:
+        """Read a document of at most PART_PAGES pages; of a larger one, say how large it is.
 
-    def labels(self) -> tuple[str | None, ...]:
-        return next((labels for file in self.opened() if (labels := file.labels())), ())
+        Raises:
+            UnreadableError: As `read_pdf`.
+            OSError: The file cannot be opened.
+        """
+        self.close()
+        _check_content(source)
+        stamp = stamp_of(source.path)
+        files = PdfFiles(source, prefer_pdfium, PYPDF_BUDGET_S, time.thread_time)
+        try:
+            head = files.head()
+            if head.n_pages > PART_PAGES:
+                self._kept, self._stamp = files, stamp
+                return replace(head, stamp=stamp)
+            return compose(source, head, _read_pages(files, head.n_pages))
+        finally:
+            if self._kept is None:
+                files.close()
 
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        return next((pairs for file in self.opened() if (pairs := file.metadata())), ())
+    def read(self, part: Part, prefer_pdfium: bool) -> PartRead:
+        """Read some pages of a document that was begun, by this process or another.
 
-    def give_up_pypdf(self, why: str) -> None:
-        if self.pypdf is not None:
-            self.pypdf.close()
-        self.pypdf, self.pypdf_error = None, why
+        Raises:
+            UnreadableError: As `read_pdf`: the file is no longer what it was.
+            OSError: The file cannot be opened.
+        """
+        files = self._kept
+        if files is None or files.source != part.source or self._stamp != part.stamp:
+            self.close()
+            files = PdfFiles(part.source, prefer_pdfium, PYPDF_BUDGET_S, time.thread_time)
+            self._kept, self._stamp = files, part.stamp
+        files.renew_budget()
+        if part.pypdf_error:
+            files.give_up_pypdf(part.pypdf_error)
+        try:
+            return PartRead(tuple(files.iter_pages(part.pages)), files.pypdf_s)
+        except BudgetError:
+            return PartRead((), math.inf)
 
     def close(self) -> None:
-        for file in self.opened():
-            file.close()
+        """Close the file that is held open."""
+        if self._kept is not None:
+            self._kept.close()
+        self._kept = None
+
+
+def _read_pages(files: PdfFiles, n_pages: int) -> list[Page]:
+    """All pages; when pypdf takes too long, all by pdfium."""
+    try:
+        return list(files.iter_pages(range(n_pages)))
+    except BudgetError as error:
+        files.give_up_pypdf(str(error))
+        return list(files.iter_pages(range(n_pages)))
 
 
 def _check_content(source: Source) -> None:
@@ -106,156 +133,3 @@ def _check_content(source: Source) -> None:
 def _quote(head: bytes) -> str:
     """The first bytes as a person can read them."""
     return ascii(head[:24].decode("latin-1"))
-
-
-def _open(source: Source, pypdf_budget_s: float, clock: Callable[[], float]) -> _Files:
-    """Open with both libraries.
-
-    Raises:
-        UnreadableError: ENCRYPTED or CORRUPT, when neither can.
-    """
-    files = _Files(None, None)
-    refused = False
-    try:
-        files.pypdf = PypdfFile(source.path, source.password, pypdf_budget_s, clock)
-    except PasswordError:
-        refused = True
-    except PdfError as error:
-        files.pypdf_error = str(error)
-    try:
-        files.pdfium = PdfiumFile(source.path, source.password)
-    except PasswordError as error:
-        # pdfium says so of some damaged files too; an encrypted one names its encryption in clear
-        refused = refused or (files.pypdf is None and _names_encryption(source))
-        files.pdfium_error = f"pdfium: {error}"
-    except PdfError as error:
-        files.pdfium_error = str(error)
-    if files.opened():
-        return files
-    if refused:
-        raise UnreadableError(RejectCode.ENCRYPTED, _password_detail(source))
-    detail = f"Neither PDF library can open the file ({files.pypdf_error}; {files.pdfium_error})."
-    raise UnreadableError(RejectCode.CORRUPT, detail)
-
-
-def _names_encryption(source: Source) -> bool:
-    """True when a trailer has /Encrypt, which is never compressed nor encrypted itself (ISO 32000-1, 7.6.1)."""
-    with source.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(b"/Encrypt") >= 0
-
-
-def _password_detail(source: Source) -> str:
-    if source.password:
-        return "The file is encrypted and the password given for it is wrong."
-    return "The file is encrypted and no password was given."
-
-
-def _count_pages(files: _Files) -> int:
-    """The number of pages; where the libraries differ, the greater, if pdfium can load a page pypdf does not have.
-
-    Raises:
-        UnreadableError: NO_PAGES.
-    """
-    n_pages = max(file.n_pages for file in files.opened())
-    if files.pypdf and files.pdfium and files.pypdf.n_pages < n_pages:
-        n_pages = n_pages if _loads(files.pdfium, files.pypdf.n_pages) else files.pypdf.n_pages
-    if n_pages == 0:
-        raise UnreadableError(RejectCode.NO_PAGES, "The file is a PDF without pages.")
-    return n_pages
-
-
-def _loads(file: PdfFile, index: int) -> bool:
-    try:
-        file.read_page(index)
-    except PdfError:
-        return False
-    return True
-
-
-def _read_pages(files: _Files, n_pages: int, prefer_pdfium: bool) -> list[Page]:
-    """All pages by both libraries; when pypdf takes too long, all by pdfium, so that one reader has the whole text."""
-    try:
-        return list(_iter_pages(files, n_pages, prefer_pdfium))
-    except BudgetError as error:
-        if files.pdfium is None:
-            raise UnreadableError(RejectCode.READ_TIMEOUT, f"{error}, and pdfium cannot open the file.") from error
-        files.give_up_pypdf(str(error))
-        return list(_iter_pages(files, n_pages, prefer_pdfium))
-
-
-def _iter_pages(files: _Files, n_pages: int, prefer_pdfium: bool) -> Iterator[Page]:
-    for index in range(n_pages):
-        first = _reading("pypdfium2", files.pdfium, files.pdfium_error, index)
-        second = Reading("pypdf")
-        if not prefer_pdfium or is_doubtful(first):
-            second = _reading("pypdf", files.pypdf, files.pypdf_error, index)
-        first, second = (first, second) if prefer_pdfium else (second, first)
-        is_blank = first.is_blank and second.is_blank
-        yield choose(first, second, is_blank and any(file.has_image(index) for file in files.opened()))
-
-
-def _reading(reader: str, file: PdfFile | None, error: str, index: int) -> Reading:
-    """One library's reading of one page. BudgetError is not the page's fault and passes."""
-    if file is None:
-        return Reading(reader, error=error)
-    if index >= file.n_pages:
-        return Reading(reader, error=f"{reader} finds only {file.n_pages} pages")
-    try:
-        text, doubt = file.read_page(index)
-    except BudgetError:
-        raise
-    except PdfError as failure:
-        return Reading(reader, error=str(failure))
-    return Reading(reader, text, doubt)
-
-
-def _check_text(pages: list[Page]) -> None:
-    """Refuse a document without one usable page, saying what its pages are."""
-    counts = Counter(page.status for page in pages)
-    if counts[SegmentStatus.READ]:
-        return
-    what = ", ".join(f"{n} {status.value.replace('_', ' ')}" for status, n in counts.items())
-    detail = f"No page of {len(pages)} has usable text ({what})."
-    if counts[SegmentStatus.IMAGE_ONLY]:
-        raise UnreadableError(RejectCode.IMAGE_ONLY, detail)
-    if counts[SegmentStatus.GARBLED]:
-        raise UnreadableError(RejectCode.GARBLED_TEXT, detail)
-    if counts[SegmentStatus.FAILED]:
-        why = next(page.detail for page in pages if page.status is SegmentStatus.FAILED)
-        raise UnreadableError(RejectCode.CORRUPT, f"{detail[:-1]}: {why}.")
-    raise UnreadableError(RejectCode.NO_TEXT, detail)
-
-
-def _compose(
-    source: Source, pages: list[Page], labels: tuple[str | None, ...], metadata: tuple[tuple[str, str], ...]
-) -> Document:
-    """Put the pages' texts behind each other, each followed by SEPARATOR."""
-    texts: list[str] = []
-    segments: list[Segment] = []
-    position = 0
-    for index, page in enumerate(pages):
-        text = page.text + SEPARATOR if page.text else ""
-        label = labels[index] if index < len(labels) else None
-        segments.append(
-            Segment(
-                kind=SegmentKind.PAGE,
-                start=position,
-                end=position + len(text),
-                status=page.status,
-                reader=page.reader,
-                page_number=index + 1,
-                page_label=clean_line(label) or None if label else None,
-                detail=clean_line(page.detail),
-            )
-        )
-        texts.append(text)
-        position += len(text)
-    return Document(
-        doc_id=source.doc_id,
-        doc_key=source.doc_key,
-        uri=source.uri,
-        format="pdf",
-        text="".join(texts),
-        segments=tuple(segments),
-        metadata=tuple((clean_line(name), clean_line(value)) for name, value in metadata),
-    )

@@ -41,8 +41,7 @@ class PdfiumFile:
     def read_page(self, index: int) -> tuple[str, str]:
         """See `PdfFile`. pdfium expresses no doubts."""
         try:
-            self._flatten(index)
-            page = self._document[index]
+            page = self._flattened(index)
             try:
                 textpage = page.get_textpage()
                 text: str = textpage.get_text_range()
@@ -53,14 +52,16 @@ class PdfiumFile:
             raise PdfError(f"pdfium: {_sentence(error)}") from error
         return text.replace(_HYPHEN_AT_LINE_END, "-\n"), ""
 
-    def _flatten(self, index: int) -> None:
-        """Make what is typed into form fields and notes part of the page (of the open document, not of the file)."""
+    def _flattened(self, index: int) -> pypdfium2.PdfPage:
+        """The page, with what is typed into form fields and notes made part of it (not of the file)."""
         page = self._document[index]
+        if pdfium.FPDFPage_GetAnnotCount(page) == 0:
+            return page
         try:
-            if pdfium.FPDFPage_GetAnnotCount(page) > 0:
-                pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
+            pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
         finally:
             page.close()
+        return self._document[index]  # as loaded before, it does not know what was added
 
     def has_image(self, index: int) -> bool:
         """See `PdfFile`."""

@@ -18,6 +18,7 @@ import pypdf
 from pypdf import apply_configuration
 from pypdf.generic import DictionaryObject
 
+from pipeline.readers.parts import describe_overrun
 from pipeline.readers.pdf_page import BudgetError, PasswordError, PdfError, password_candidates
 
 MAX_TOKENS_PER_PAGE = 500_000
@@ -36,6 +37,8 @@ class PypdfFile:
     def __init__(self, path: Path, password: str | None, budget_s: float, clock: Callable[[], float]) -> None:
         """Open and decrypt.
 
+        `used_s` counts what all calls took.
+
         Args:
             path: The file.
             password: Tried after the empty one; None when none was given.
@@ -48,7 +51,7 @@ class PypdfFile:
         """
         self._clock = clock
         self._budget_s = budget_s
-        self._used_s = 0.0
+        self.used_s = 0.0
         self._stream = path.open("rb")
         try:
             with self._asking():
@@ -101,7 +104,7 @@ class PypdfFile:
 
     def _check_budget(self) -> Callable[..., None]:
         """A visitor of drawing operators, since pypdf has no time limit of its own."""
-        stop = self._clock() + self._budget_s - self._used_s
+        stop = self._clock() + self._budget_s - self.used_s
         counter = count(1)
 
         def visit(*_: object) -> None:
@@ -115,20 +118,20 @@ class PypdfFile:
     def _asking(self, doubts: logging.Handler | None = None) -> Iterator[None]:
         """Around every call into pypdf: quiet, within limits, timed, its exceptions mapped."""
         start = self._clock()
-        if self._used_s > self._budget_s:
-            raise BudgetError(f"pypdf has used up its {self._budget_s:g} s")
+        if self.used_s > self._budget_s:
+            raise BudgetError(describe_overrun(self._budget_s))
         try:
             with _quiet(doubts or logging.NullHandler()), apply_configuration(**_LIMITS):
                 yield
         except PdfError:
             raise
         except _OverBudget:
-            raise BudgetError(f"pypdf has used up its {self._budget_s:g} s") from None
+            raise BudgetError(describe_overrun(self._budget_s)) from None
         except Exception as error:
             # Damaged files make pypdf raise anything. MemoryError too: pdfium may manage within the same limit.
             raise PdfError(f"pypdf: {type(error).__name__}: {str(error)[:200].rstrip('.')}") from error
         finally:
-            self._used_s += self._clock() - start
+            self.used_s += self._clock() - start
 
 
 class _OverBudget(BaseException):

@@ -31,21 +31,34 @@ _GLYPH_NAMES = re.compile(r"\(cid:\d+\)|(?:/[A-Za-z]{1,6}\d{1,5}){3,}")
 _LATIN1 = re.compile("[\xa1-\xff]")
 _PRESENTATION = re.compile("[\ufb50-\ufdcf\ufdf0-\ufdff\ufe70-\ufefe]")
 _SPACE = re.compile(r"\s+")
+_WITHOUT_BREAKS = {ord(character): " " for character in "\t\n\r"}
 
 
 def count_undecoded(text: str) -> int:
     """How many characters stand for a glyph the reader could not decode (all of them in mojibake)."""
-    n_undecoded = len(_UNDECODED.findall(text)) + sum(len(name[0]) for name in _GLYPH_NAMES.finditer(text))
+    n_undecoded = sum(len(name[0]) for name in _GLYPH_NAMES.finditer(text)) if _may_name_glyphs(text) else 0
+    if _has_only_plain(text):
+        return n_undecoded
+    n_undecoded += len(_UNDECODED.findall(text))
     n_latin1 = len(_LATIN1.findall(text))
-    n_visible = count_visible(text)
-    if n_visible >= MOJIBAKE_MIN_CHARS and n_latin1 >= MOJIBAKE_SHARE * n_visible:
+    if n_latin1 and (n_visible := count_visible(text)) >= MOJIBAKE_MIN_CHARS and n_latin1 >= MOJIBAKE_SHARE * n_visible:
         n_undecoded += n_latin1
     return n_undecoded
 
 
+def _may_name_glyphs(text: str) -> bool:
+    """A quick no for most texts; the pattern itself takes twenty times as long."""
+    return "/" in text or "(cid:" in text
+
+
+def _has_only_plain(text: str) -> bool:
+    """True for ASCII without controls, a quick way to know that every character was decoded."""
+    return text.isascii() and text.translate(_WITHOUT_BREAKS).isprintable()
+
+
 def count_visible(text: str) -> int:
     """Characters that are not white space."""
-    return len(_SPACE.sub("", text))
+    return len("".join(text.split()))
 
 
 def is_garbled(text: str) -> bool:

@@ -5,22 +5,27 @@ import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
 import pytest
-from made_pdf import garbled_pdf, raw_pdf
+from made_pdf import garbled_pdf, long_pdf, raw_pdf
 from PIL import Image
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
 from pipeline.errors import Reject, RejectCode, Stage
+from pipeline.readers import parts, pdf, read
+from pipeline.readers.assembly import Assembly
 from pipeline.readers.document import Document, SegmentStatus, UnreadableError
-from pipeline.readers.pdf import read_pdf
+from pipeline.readers.parts import Head
+from pipeline.readers.pdf import PdfParts, read_pdf
 from pipeline.readers.pdf_choice import Reading, choose
+from pipeline.readers.pdf_pypdf import PypdfFile
 from pipeline.readers.pool import ReadLimits, iter_documents
-from pipeline.readers.read import read_source
+from pipeline.readers.read import read_source, read_task, reader_for
 from pipeline.sources import Source
 
 GOLDENS = Path(__file__).parents[1] / "goldens" / "pdf"
@@ -218,7 +223,7 @@ def test_a_slow_page_is_stopped_inside(tmp_path: Path) -> None:
 def test_an_endless_page_ends(tmp_path: Path) -> None:
     """60 MB of drawing operators in 60 KB of file."""
     path = write(tmp_path / "a.pdf", raw_pdf(b"BT /F1 1 Tf 72 700 Td (a) Tj ET " + b"q Q " * 15_000_000))
-    (result,) = (result for _, result in iter_documents([source(path)], ReadLimits(60, 512, 1), read_source))
+    (result,) = (result for _, result in iter_documents([source(path)], ReadLimits(60, 512, 1), read_task))
     if isinstance(result, Reject):
         assert result.code in {RejectCode.READ_MEMORY, RejectCode.READER_CRASHED, RejectCode.READ_TIMEOUT}
     else:
@@ -229,7 +234,7 @@ def test_an_endless_page_ends(tmp_path: Path) -> None:
 def test_deep_nesting(tmp_path: Path, depth: int) -> None:
     content = b"BT /F1 12 Tf 72 700 Td (x) Tj ET " + b"[" * depth + b"]" * depth + b" TJ"
     path = write(tmp_path / "a.pdf", raw_pdf(content))
-    (result,) = (result for _, result in iter_documents([source(path)], ReadLimits(60, 512, 1), read_source))
+    (result,) = (result for _, result in iter_documents([source(path)], ReadLimits(60, 512, 1), read_task))
     assert isinstance(result, Document) or result.code in {RejectCode.CORRUPT, RejectCode.READER_CRASHED}
 
 
@@ -330,6 +335,123 @@ def test_a_page_without_text_says_why(first: Reading, second: Reading, has_image
     assert page.detail
 
 
+# pdfium preferred, and large documents in parts
+
+
+def test_pdfium_preferred_asks_pypdf_only_where_it_must(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    read_page = PypdfFile.read_page
+
+    def read_and_tell(self: PypdfFile, index: int) -> tuple[str, str]:
+        asked.append(index)
+        return read_page(self, index)
+
+    monkeypatch.setattr(PypdfFile, "read_page", read_and_tell)
+    path = draw(tmp_path / "a.pdf", "One", lambda canvas: None, image_page, "Four")
+    document = read_pdf(source(path), prefer_pdfium=True)
+    assert page_texts(document) == ["One", "", "", "Four"]
+    assert asked == [1, 2], "the pages on which pdfium finds nothing"
+    assert statuses(document) == statuses(read_pdf(source(path)))
+    assert {document.segments[0].reader, document.segments[3].reader} == {"pypdfium2"}
+
+
+def test_pdfium_preferred_refuses_the_same_files(tmp_path: Path) -> None:
+    hidden = draw(tmp_path / "a.pdf", "Hidden", encrypt=StandardEncryption("secret", ownerPassword="owner"))
+    for path in (hidden, write(tmp_path / "b.pdf", b"%PDF-1.4\n"), write(tmp_path / "c.pdf", garbled_pdf())):
+        by_pypdf, by_pdfium = read_source(source(path)), read_source(source(path), "pypdfium2")
+        assert isinstance(by_pypdf, Reject)
+        assert by_pdfium == by_pypdf
+
+
+def read_part(part: parts.Part, prefer_pdfium: bool = False) -> parts.PartRead:
+    """As a child that has not opened the file yet."""
+    child = PdfParts()
+    with closing(child):
+        return child.read(part, prefer_pdfium)
+
+
+@pytest.fixture(autouse=True)
+def let_go_of_the_last_file() -> Iterator[None]:
+    yield
+    read._pdf_parts().close()
+
+
+def in_parts(whole: Source, prefer_pdfium: bool = False) -> Document | Reject:
+    """Read as children do, each part by another one, the last part first."""
+    reader = "pypdfium2" if prefer_pdfium else "pypdf"
+    head = reader_for(reader)(whole)
+    if not isinstance(head, Head):
+        assert isinstance(head, Document | Reject)
+        return head
+    assembly = Assembly(whole, head, 0.0, ReadLimits())
+    waiting = []
+    while assembly.has_waiting:
+        waiting.append(assembly.next_part())
+    for part in reversed(waiting):
+        if (done := assembly.add(part, read_part(part, prefer_pdfium), 0.0)) is not None:
+            return done
+    raise AssertionError("all parts were read, and nothing came out")
+
+
+@pytest.mark.parametrize("prefer_pdfium", [False, True])
+@pytest.mark.parametrize("n_pages", [1, 2, 3, 4, 7, 10])
+def test_parts_make_the_same_document_as_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_pages: int, prefer_pdfium: bool
+) -> None:
+    for module in (parts, pdf):
+        monkeypatch.setattr(module, "PART_PAGES", 3)
+    kinds: list[str | Callable[[Canvas], object]] = [
+        lambda canvas: None,
+        image_page,
+        scan,
+        "The words of this page",
+        "Ünïcödé",
+    ]
+    whole = source(draw(tmp_path / "a.pdf", *[kinds[(n * 3 + 1) % 5] for n in range(n_pages)]))
+    assert in_parts(whole, prefer_pdfium) == read_source(whole, "pypdfium2" if prefer_pdfium else "pypdf")
+
+
+def test_children_read_a_large_document_in_parts(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pdf", long_pdf(parts.PART_PAGES * 2 + 5, lines=2))
+    assert isinstance(read_task(source(path)), Head)
+    for reader in ("pypdf", "pypdfium2"):
+        ((_, result),) = iter_documents([source(path)], ReadLimits(60, 512, 2), reader_for(reader))
+        assert result == read_source(source(path), reader)
+
+
+def test_pages_are_cut_evenly_by_their_number_alone() -> None:
+    for n_pages in (1, 32, 33, 64, 65, 249, 2415):
+        cut = Head(n_pages, (), ()).parts
+        assert [index for pages in cut for index in pages] == list(range(n_pages))
+        assert max(map(len, cut)) <= parts.PART_PAGES
+        assert max(map(len, cut)) - min(map(len, cut)) <= 1
+
+
+def test_a_part_of_a_file_that_was_changed_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pdf", long_pdf(parts.PART_PAGES + 1, lines=1))
+    whole = source(path)
+    head = read_task(whole)
+    assert isinstance(head, Head)
+    part = parts.Part(whole, range(3), head.stamp)
+    path.touch()  # its bytes are the same
+    assert isinstance(read_task(part), parts.PartRead)
+    path.write_bytes(path.read_bytes() + b"%")
+    result = read_task(part)
+    assert isinstance(result, Reject)
+    assert (result.code, result.detail) == (
+        RejectCode.SOURCE_UNREADABLE,
+        "The file was changed before it was read to its end.",
+    )
+
+
+def test_a_part_that_takes_pypdf_too_long_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "PYPDF_BUDGET_S", 0.01)
+    whole = source(write(tmp_path / "a.pdf", long_pdf(40)))
+    assert read_part(parts.Part(whole, range(40))) == parts.PartRead((), float("inf"))
+    again = read_part(parts.Part(whole, range(40), pypdf_error="pypdf was slow"))
+    assert {(page.reader, page.detail) for page in again.pages} == {("pypdfium2", "pypdf was slow")}
+
+
 # The real documents
 
 
@@ -341,7 +463,7 @@ def passwords(corpus: Path) -> dict[str, list[str]]:
 
 def read_all(sources: Iterable[Source]) -> dict[str, Document | Reject]:
     limits = ReadLimits(timeout_s=300, memory_mb=1024)
-    return {source.uri: result for source, result in iter_documents(sources, limits, read_source)}
+    return {source.uri: result for source, result in iter_documents(sources, limits, read_task)}
 
 
 NOT_READ = {
@@ -409,6 +531,19 @@ def test_the_right_reader_is_chosen(corpus: Path, name: str, page_number: int, r
     document = read_pdf(source(corpus / "pdf" / name))
     assert document.segments[page_number - 1].reader == reader
     assert words in page_texts(document)[page_number - 1]
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("prefer_pdfium", [False, True])
+def test_parts_of_real_pdfs_make_the_same_document(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, prefer_pdfium: bool
+) -> None:
+    for module in (parts, pdf):
+        monkeypatch.setattr(module, "PART_PAGES", 2)
+    paths = [*(corpus / "pdf").glob("*__p[cp]__*.pdf"), *(corpus / "pdf").glob("lang__*.pdf")]
+    for path in (path for path in paths if path.stat().st_size < 200_000):
+        whole = source(path)
+        assert in_parts(whole, prefer_pdfium) == read_source(whole, "pypdfium2" if prefer_pdfium else "pypdf"), path
 
 
 GOLDEN_FILES = [

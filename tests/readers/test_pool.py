@@ -14,7 +14,9 @@ from reportlab.pdfgen.canvas import Canvas
 
 from pipeline.errors import PipelineError, Reject, RejectCode
 from pipeline.readers import pool
-from pipeline.readers.document import Document, Segment, SegmentKind
+from pipeline.readers.document import Document, Segment, SegmentKind, SegmentStatus
+from pipeline.readers.parts import PART_PAGES, Head, Part, PartRead, Task
+from pipeline.readers.pdf_choice import Page
 from pipeline.readers.pool import ReadLimits, iter_documents
 from pipeline.sources import Entry, Source, load_source
 
@@ -22,13 +24,35 @@ LIMITS = ReadLimits(timeout_s=60, memory_mb=256, n_workers=2)
 HEAVY = {"torch", "vllm", "pyarrow", "pandas", "numpy", "transformers", "typer", "rich"}
 
 
-def act(source: Source) -> Document | Reject:
-    """What children read with here: the uri says what happens to them."""
+def act(task: Task) -> Document | Reject | Head | PartRead:
+    """What children read with here: the uri says what happens to them.
+
+    A uri with "|" is a large document: before it stands how many seconds its parts take, after it what part 1 does.
+    """
+    source = task.source if isinstance(task, Part) else task
+    seconds, is_large, deed = source.uri.partition("|")
+    if isinstance(task, Part):
+        return act_part(task, float(seconds), deed if task.pages.start == PART_PAGES else "")
+    if is_large:
+        return Head(3 * PART_PAGES, ("i",), (("Title", "Large"),))
     verb, _, value = source.uri.partition(":")
     if verb == "reject":
         return Reject(RejectCode.NO_TEXT, value, source.uri, source.doc_id)
     ACTS[verb](value)
     return document(source, "x" * int(value) if verb == "big" else str(os.getpid()))
+
+
+def act_part(part: Part, seconds: float, deed: str) -> PartRead | Reject:
+    time.sleep(seconds)
+    verb, _, value = deed.partition(":")
+    if verb == "reject":
+        return Reject(RejectCode.SOURCE_UNREADABLE, value, part.source.uri, part.source.doc_id)
+    if verb == "pypdf" and not part.pypdf_error:
+        return PartRead((), float(value))
+    if verb in ACTS:
+        ACTS[verb](value)
+    reader = f"without pypdf, {part.pypdf_error}" if part.pypdf_error else "both"
+    return PartRead(tuple(Page(SegmentStatus.READ, str(index), reader) for index in part.pages), 0.1)
 
 
 def hang(_: str) -> None:
@@ -60,12 +84,13 @@ ACTS: dict[str, Callable[[str], object]] = {
 }
 
 
-def modules(source: Source) -> Document:
+def modules(task: Task) -> Document:
     """The heavy modules the child has loaded, after it has really read the source."""
-    from pipeline.readers.read import read_source
+    from pipeline.readers.read import read_task
 
-    assert isinstance(read_source(source), Document)
-    return document(source, " ".join(sorted(HEAVY & sys.modules.keys())))
+    assert isinstance(task, Source)
+    assert isinstance(read_task(task), Document)
+    return document(task, " ".join(sorted(HEAVY & sys.modules.keys())))
 
 
 def document(source: Source, text: str) -> Document:
@@ -170,7 +195,7 @@ def test_children_print_nothing(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_children_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "DOCUMENTS_PER_CHILD", 3)
+    monkeypatch.setattr(pool, "TASKS_PER_CHILD", 3)
     results = run(*[f"sleep:0.00{n}" for n in range(7)], limits=ReadLimits(60, 256, 1))
     pids = Counter(result.text for result in results.values() if isinstance(result, Document))
     assert sorted(pids.values()) == [1, 3, 3]
@@ -228,6 +253,76 @@ def test_children_load_what_reading_needs_and_nothing_heavy(tmp_path: Path) -> N
     ((_, result),) = iter_documents([hashed], LIMITS, modules)
     assert isinstance(result, Document)
     assert result.text == ""
+
+
+# A large document, read in parts
+
+
+def test_a_large_document_comes_out_once_with_its_pages_in_order() -> None:
+    results = run("0.01|", "sleep:0.01", "0.02|")
+    for uri in ("0.01|", "0.02|"):
+        large = results[uri]
+        assert isinstance(large, Document)
+        assert large.text.split() == [str(index) for index in range(3 * PART_PAGES)]
+        assert [segment.page_number for segment in large.segments] == list(range(1, 3 * PART_PAGES + 1))
+        assert large.segments[0].page_label == "i"
+        assert large.metadata == (("Title", "Large"),)
+
+
+@pytest.mark.parametrize(
+    ("deed", "lost_by"),
+    [
+        ("kill:9", RejectCode.READER_CRASHED),
+        ("exit:0", RejectCode.READER_CRASHED),
+        ("hog:400", RejectCode.READ_MEMORY),
+        ("reject:The file was changed.", RejectCode.SOURCE_UNREADABLE),
+    ],
+)
+@pytest.mark.parametrize("n_workers", [1, 3])
+def test_one_part_loses_the_document_once_and_nothing_else(deed: str, lost_by: RejectCode, n_workers: int) -> None:
+    uri = f"0.01|{deed}"
+    results = run("sleep:0.01", uri, "0.01|", "sleep:0.02", limits=ReadLimits(60, 256, n_workers))
+    assert code(results.pop(uri)) is lost_by
+    assert all(isinstance(result, Document) for result in results.values())
+
+
+def test_a_hang_in_a_part_costs_the_time_limit_and_frees_the_other_children() -> None:
+    start = time.monotonic()
+    results = run("0.1|hang:", "sleep:0.01", "0.01|", limits=ReadLimits(2.0, 256, 2))
+    assert time.monotonic() - start < 12
+    hung = results.pop("0.1|hang:")
+    assert code(hung) is RejectCode.READ_TIMEOUT
+    assert isinstance(hung, Reject)
+    assert hung.detail == "Reading took more than 2 s."
+    assert all(isinstance(result, Document) for result in results.values())
+
+
+def test_the_parts_seconds_are_summed() -> None:
+    """Three parts of 0.5 s are too much for 1.2 s, however many children read at the same time."""
+    for n_workers in (1, 4):
+        results = run("0.5|", limits=ReadLimits(1.2, 256, n_workers))
+        assert code(results["0.5|"]) is RejectCode.READ_TIMEOUT
+
+
+def test_pypdfs_time_is_summed_and_then_all_parts_are_read_without_it() -> None:
+    for seconds in ("19.9", "inf"):
+        large = run(f"0.01|pypdf:{seconds}")[f"0.01|pypdf:{seconds}"]
+        assert isinstance(large, Document)
+        assert {segment.reader for segment in large.segments} == {"without pypdf, pypdf has used up its 20 s"}
+        assert len(large.segments) == 3 * PART_PAGES
+
+
+def test_a_large_document_holds_up_no_other() -> None:
+    """Of two children one goes on with what else there is, while the other reads parts."""
+    sources = map(source, ["0.4|", *[f"sleep:0.00{n}" for n in range(1, 8)]])
+    order = [done.uri for done, _ in iter_documents(sources, LIMITS, act)]
+    assert order[-1] == "0.4|"
+
+
+def test_all_children_read_parts_when_nothing_else_is_to_do() -> None:
+    start = time.monotonic()
+    run("1.5|", limits=ReadLimits(60, 256, 3))
+    assert time.monotonic() - start < 3.9, "three parts of 1.5 s, at the same time"
 
 
 PARENT = """
