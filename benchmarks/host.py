@@ -64,7 +64,7 @@ class Ceiling:
         n_prompts: Questions asked.
         n_prompt_tokens: Tokens of their prompts.
         stages: Processor seconds by stage, of the run with the median time.
-        threads: Processor seconds of the driver's Python threads, of that run.
+        threads: Processor seconds of each of the driver's Python threads by stage, of that run.
     """
 
     case: str
@@ -73,7 +73,7 @@ class Ceiling:
     n_prompts: int
     n_prompt_tokens: int
     stages: dict[str, float]
-    threads: dict[str, float]
+    threads: dict[str, dict[str, float]]
 
     @property
     def documents_per_s(self) -> float:

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,10 +12,6 @@ import bars
 import host
 import pytest
 import stages
-
-import pipeline.engines.synthetic
-from pipeline.prompts.chunking import build_chunks
-from pipeline.schema.json_text import canonical_json
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "host.py"
 
@@ -35,7 +33,8 @@ def test_it_runs_in_a_tiny_size(tmp_path: Path) -> None:
     for case in cases:
         assert sum(case["shares"].values()) == pytest.approx(1, abs=0.01)
         assert case["stages"][stages.READING] > 0
-        assert {"MainThread"} < set(case["threads"])
+        assert {"MainThread", "intake"} <= set(case["threads"])
+        assert {stages.CUTTING, stages.TOKENIZING, "validation", "merging", "tables"} < set(case["shares"])
     assert "| 1 PDFs of 3 pages |" in (tmp_path / "host.md").read_text()
     assert len(ElementTree.parse(tmp_path / "host.svg").findall(".//{*}rect[@class='bar']")) >= 3 * 5
 
@@ -53,31 +52,32 @@ def test_neither_the_start_nor_the_engine_has_a_share() -> None:
     assert one.shares() == {"tokenizing": 0.75, "keys": 0.25}
 
 
-def test_a_frame_belongs_to_the_innermost_module_that_works_for_itself() -> None:
-    seen: list[str] = []
+def test_a_stage_within_another_counts_for_itself_alone() -> None:
+    watch = stages.Stopwatch()
 
-    class Pieces(list[object]):
-        def __getitem__(self, index: object) -> object:  # type: ignore[override]
-            seen.append(stages.stage_of(sys._getframe()))
-            raise KeyError
+    def burn(seconds: float) -> None:
+        end = time.thread_time() + seconds
+        while time.thread_time() < end:
+            pass
 
-    with pytest.raises(KeyError):
-        build_chunks("d", Pieces([1]), 10)  # type: ignore[arg-type]
+    inner = watch._timed(lambda: burn(0.05), "inner")
 
-    class Member(dict[str, object]):
-        def __iter__(self):  # type: ignore[no-untyped-def]
-            seen.append(stages.stage_of(sys._getframe()))
-            return super().__iter__()
+    def run() -> None:
+        inner()
+        time.sleep(0.05)
+        burn(0.02)
 
-    canonical_json(Member(a=1))
-    assert seen == [stages.CUTTING, stages.REST]
+    thread = threading.Thread(target=watch._timed(run, "outer"), name="other")
+    thread.start()
+    thread.join()
+    assert watch.threads["other"]["inner"] == pytest.approx(0.05, abs=0.01)
+    assert watch.threads["other"]["outer"] == pytest.approx(0.02, abs=0.01)
 
 
-def test_every_stage_names_modules_that_are_there() -> None:
-    package = Path(pipeline.engines.synthetic.__file__).parents[1]
-    for prefix in [prefix for prefix, _ in stages.STAGES]:
-        folder, _, name = prefix.rpartition("/")
-        assert list((package / folder).glob(f"{name}*")), prefix
+@pytest.mark.parametrize("place", stages.STAGES)
+def test_what_is_timed_is_there(place: str) -> None:
+    owner, name = stages.find(place)
+    assert callable(getattr(owner, name))
 
 
 def test_bars_are_as_long_as_their_shares() -> None:
