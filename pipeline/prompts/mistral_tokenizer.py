@@ -19,7 +19,7 @@ from mistral_common.protocol.instruct.messages import SystemMessage, UserMessage
 from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.tokens.tokenizers.mistral import MistralTokenizer as Library
 from mistral_common.tokens.tokenizers.sentencepiece import is_sentencepiece
-from sentencepiece import SentencePieceProcessor, sentencepiece_model_pb2
+from sentencepiece import SentencePieceProcessor, ThreadPool, sentencepiece_model_pb2
 
 from pipeline.errors import JobError
 from pipeline.prompts.tokenizer import Frame
@@ -46,7 +46,9 @@ class MistralTokenizer:
         self._decode: Callable[[list[int]], str]
         if is_sentencepiece(file):
             processor = _load_without_prefix(content)
-            self._encode, self._decode = processor.encode, processor.decode
+            threads = ThreadPool(_n_cores())  # kept: threads made anew for each call cost more than a short text
+            self._encode = lambda texts: processor.encode(texts, thread_pool=threads)
+            self._decode = processor.decode
         else:
             self._encode = _on_all_cores(lambda text: base.encode(text, bos=False, eos=False))
             self._decode = base.decode
@@ -85,9 +87,13 @@ def load_mistral_tokenizer(file: Path) -> MistralTokenizer:
     return MistralTokenizer(file, library)
 
 
+def _n_cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
 def _on_all_cores(encode: Callable[[str], list[int]]) -> EncodeTexts:
     """Encode texts in threads; most of the work is done outside the interpreter's lock."""
-    threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="tokenizer")
+    threads = ThreadPoolExecutor(_n_cores(), thread_name_prefix="tokenizer")
 
     def encode_texts(texts: Sequence[str]) -> list[list[int]]:
         if sum(map(len, texts)) < THREAD_CHARS * len(texts):

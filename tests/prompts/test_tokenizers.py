@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mistral_common
@@ -62,6 +63,13 @@ def test_ids_of_texts_in_a_row_are_the_texts_in_a_row(real_tokenizer: Tokenizer,
     batches = real_tokenizer.encode_batch(texts)
     assert real_tokenizer.decode([index for ids in batches for index in ids]) == "".join(texts)
     assert [real_tokenizer.encode_batch([text])[0] for text in texts] == batches
+
+
+def test_two_threads_may_encode_at_once(real_tokenizer: Tokenizer) -> None:
+    batches = [[f"{number}. Page {page}, le loyer est dû.\n" * 9 for page in range(30)] for number in range(40)]
+    expected = [real_tokenizer.encode_batch(batch) for batch in batches]
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(real_tokenizer.encode_batch, batches)) == expected
 
 
 def test_the_frame_is_the_same_twice_and_its_words_are_ours(real_tokenizer: Tokenizer) -> None:
