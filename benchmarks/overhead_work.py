@@ -18,7 +18,7 @@ _FEWEST_TOKENS, _MOST_TOKENS = 50, 3000
 _FRAME_TOKENS = 120
 """About what a prompt has besides the document."""
 _WORD_TOKENS = 1.34
-_LARGEST_BYTES = 150_000
+_LARGEST_BYTES = 500_000
 _FOLDERS = ("pdf", "cuad", "transcripts")
 _SCHEMA = {
     "type": "object",
@@ -40,7 +40,7 @@ instructions = "What kind of document is this, when was it made, and what amount
 schema = "facts.json"
 max_tokens = 64
 [engine.options]
-kv_cache_memory_bytes = 1_073_741_824
+kv_cache_memory_bytes = 2_147_483_648
 [retries]
 max_attempts = 1
 max_splits = 0
@@ -72,34 +72,40 @@ def write_made(folder: Path, n_documents: int) -> Path:
 
 
 def write_real(folder: Path, corpus: Path, n_documents: int) -> Path:
-    """Choose real documents of at most 3,000 tokens, evenly over their names; returns the job file.
+    """Choose the shortest of the real documents, no two with the same text; returns the job file.
 
     Raises:
         RuntimeError: They could not be read, or there are too few of them.
     """
     folder.mkdir(parents=True)
     (folder / "all").mkdir()
-    names = [path for name in _FOLDERS for path in sorted((corpus / name).resolve().rglob("*")) if _may_fit(path)]
-    everything = _write_job(folder / "all", _write_manifest(folder / "all", names))
+    paths = [path for name in _FOLDERS for path in sorted((corpus / name).resolve().rglob("*")) if _may_be_short(path)]
+    everything = _write_job(folder / "all", _write_manifest(folder / "all", paths))
     run_pipeline(everything, "engine.kind=synthetic")
-    found = pq.read_table(folder / "all" / "out" / "documents", columns=["uri", "n_tokens"]).to_pylist()
-    fitting = sorted(str(line["uri"]) for line in found if line["n_tokens"] <= _MOST_TOKENS)
-    chosen = [Path(name) for name in choose_evenly(fitting, n_documents)]
-    return _write_job(folder, _write_manifest(folder, chosen))
+    documents = pq.read_table(folder / "all" / "out" / "documents", columns=["uri", "n_tokens", "text"]).to_pylist()
+    chosen = choose_shortest([(line["n_tokens"], line["uri"], line["text"]) for line in documents], n_documents)
+    return _write_job(folder, _write_manifest(folder, [Path(uri) for uri in chosen]))
 
 
-def choose_evenly(names: list[str], number: int) -> list[str]:
-    """So many of the names, the first of them and then at equal distances.
+def choose_shortest(documents: list[tuple[int, str, str]], number: int) -> list[str]:
+    """The names of so many documents with the fewest tokens; of those with the same text, the first name.
+
+    Args:
+        documents: Number of tokens, name and text of each, in any order.
+        number: How many.
 
     Raises:
         RuntimeError: There are not so many.
     """
-    if len(names) < number:
-        raise RuntimeError(f"{len(names)} documents are short enough, expected {number} or more")
-    return [names[place * len(names) // number] for place in range(number)]
+    firsts: dict[str, str] = {}
+    for _, name, text in sorted(documents):
+        firsts.setdefault(text, name)
+    if len(firsts) < number:
+        raise RuntimeError(f"{len(firsts)} documents differ in their text, expected {number} or more")
+    return list(firsts.values())[:number]
 
 
-def _may_fit(path: Path) -> bool:
+def _may_be_short(path: Path) -> bool:
     return path.is_file() and path.stat().st_size <= _LARGEST_BYTES
 
 

@@ -57,7 +57,7 @@ def test_a_text_that_is_no_chat_is_refused() -> None:
 
 
 def test_the_engine_is_told_the_same(asked: Asked) -> None:
-    assert asked.arguments["kv_cache_memory_bytes"] == 1 << 30
+    assert asked.arguments["kv_cache_memory_bytes"] == 2 << 30
     assert asked.arguments["structured_outputs_config"] == {"backend": "guidance"}
     assert Path(asked.arguments["model"], "config.json").is_file()
 
@@ -69,27 +69,28 @@ def test_the_work_is_the_same_each_time(job: Path, tmp_path: Path) -> None:
     assert all((job.parent / "in" / n).read_bytes() == (again.parent / "in" / n).read_bytes() for n in names)
 
 
-def test_real_documents_are_chosen_evenly(tmp_path: Path) -> None:
+def test_the_shortest_real_documents_are_chosen(tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     (corpus / "cuad").mkdir(parents=True)
-    for number in range(10):
-        (corpus / "cuad" / f"{number}.txt").write_text(f"Document {number} of ten.")
-    (corpus / "cuad" / "long.txt").write_text("A sentence of a long document.\n\n" * 3000)
-    (corpus / "cuad" / "large.txt").write_text("word " * 40_000)
+    for number in range(4):
+        (corpus / "cuad" / f"{number}.txt").write_text(f"Document {number}." + " And so on." * (9 - number))
+    (corpus / "cuad" / "copy.txt").write_bytes((corpus / "cuad" / "3.txt").read_bytes())
+    (corpus / "cuad" / "large.txt").write_text("word " * 100_001)
     (corpus / "cuad" / "empty.txt").write_text("")
-    job = overhead_work.write_real(tmp_path / "real", corpus, 5)
+    job = overhead_work.write_real(tmp_path / "real", corpus, 3)
     lines = (job.parent / "files.csv").read_text().split()
-    assert [Path(line).name for line in lines] == ["uri", "0.txt", "2.txt", "4.txt", "6.txt", "8.txt"]
+    assert [Path(line).name for line in lines] == ["uri", "3.txt", "2.txt", "1.txt"]
+    assert len((job.parent / "all" / "files.csv").read_text().split()) == 1 + 6
     asked = load_asked(job)
-    assert (asked.n_documents, len(asked.prompts)) == (5, 5)
+    assert (asked.n_documents, len({prompt.key for prompt in asked.prompts})) == (3, 3)
 
 
-def test_names_are_chosen_evenly() -> None:
-    names = list("abcdefghij")
-    assert overhead_work.choose_evenly(names, 10) == names
-    assert overhead_work.choose_evenly(names, 3) == ["a", "d", "g"]
-    with pytest.raises(RuntimeError, match="^10 documents are short enough, expected 11 or more"):
-        overhead_work.choose_evenly(names, 11)
+def test_no_text_is_chosen_twice() -> None:
+    documents = [(3, "long", "c c c"), (1, "b", "x"), (1, "a", "x"), (2, "two", "y y")]
+    assert overhead_work.choose_shortest(documents, 2) == ["a", "two"]
+    assert overhead_work.choose_shortest(documents, 3) == ["a", "two", "long"]
+    with pytest.raises(RuntimeError, match="^3 documents differ in their text, expected 4 or more"):
+        overhead_work.choose_shortest(documents, 4)
 
 
 def test_a_run_that_fails_is_told(tmp_path: Path) -> None:
