@@ -137,8 +137,10 @@ def test_bare_vllm_answers_the_same_prompts_both_ways(asked: Asked, tmp_path: Pa
     assert [done.answers[first].n_cached_tokens for done in result.rounds] == [0, 0]  # the cache is emptied between
     for done, prompt in product(result.rounds, prompts):
         answer = done.answers[prompt.key]
-        assert answer.is_same_prompt
-        assert answer.n_prompt_tokens == len(prompt.token_ids)
+        is_at_once = done is result.rounds[0]
+        assert answer.is_same_prompt or not is_at_once
+        extra = answer.n_prompt_tokens - len(prompt.token_ids)
+        assert extra == 0 if is_at_once else 0 <= extra < 5  # a chat is encoded as one text
         assert 0 < answer.n_output_tokens <= prompt.max_tokens
         Draft202012Validator(overhead_work._SCHEMA).validate(json.loads(answer.text))
 
