@@ -27,7 +27,7 @@ _COLLECT_S = 0.05
 _WAIT_S = 0.1
 _TAKEN_TOGETHER = 32
 """Items of the intake that are taken at once, before the engine is listened to again."""
-_EARLY_S = 1.0
+_EARLY_S = 2.0
 """Reading goes on for so long without a prompt: the engine is started all the same. What cannot be read at all is
 refused sooner, so a run over broken files alone loads no model."""
 
@@ -76,6 +76,7 @@ class Running:
         self._again: deque[Asked] = deque()
         self._flight = Flight()
         self._reading_since_s: float | None = None
+        self._is_up = False
 
     @property
     def n_in_flight(self) -> int:
@@ -207,16 +208,21 @@ class Running:
     def _is_engine_up(self) -> bool:
         """Whether a prompt may be given to the engine; if not, it will be soon, or the run was stopped."""
         self.clock.note(Moment.FIRST_PROMPT)
-        if not self.clock.has(Moment.ENGINE_READY):
+        if not self._is_up:
             self._begin_engine()
-            if self._parts.engine.is_loading or not self._parts.engine.start():
-                return False
+            self._is_up = not self._parts.engine.is_loading and self._parts.engine.start()
+            self._note_loaded()
+        return self._is_up
+
+    def _note_loaded(self) -> None:
+        """The model may have been loaded meanwhile; if it could not be, the first prompt is told so."""
+        if self.clock.has(Moment.ENGINE_START) and not self._parts.engine.is_loading:
             self.clock.note(Moment.ENGINE_READY)
-        return True
 
     def _gather(self) -> None:
         """Take what the engine has ready; while it is loaded and no more may be read, wait a moment."""
         engine = self._parts.engine
+        self._note_loaded()
         if self._flight:
             n_deaths = engine.n_deaths
             for generation in engine.collect(_COLLECT_S):

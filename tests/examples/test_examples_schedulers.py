@@ -55,7 +55,8 @@ def arguments(home: Path) -> list[list[str]]:
     calls = [shlex.split(line) for line in (home / "arguments").read_text().splitlines()]
     for command, *words in calls:
         assert command == "run"
-        typer.main.get_command(app).commands["run"].make_context("run", list(words))  # type: ignore[attr-defined]
+        run = typer.main.get_command(app).get_command(None, "run")  # type: ignore[attr-defined]
+        run.make_context("run", list(words))
     return calls
 
 

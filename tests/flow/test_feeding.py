@@ -13,6 +13,7 @@ from project import Notes, Project
 from pipeline.engines.engine import Engine, Generation
 from pipeline.errors import EngineError, Reject
 from pipeline.flow import plan as planning
+from pipeline.flow import running
 from pipeline.flow.local import run_job
 from pipeline.flow.options import EVERYTHING
 from pipeline.flow.stop import Stop
@@ -24,7 +25,7 @@ from pipeline.reports.ledger import Ledger
 from pipeline.sources import Source
 
 PATIENCE_S = 30.0
-READING_S = 2.5
+READING_S = 1.5
 
 
 class HeldEngine:
@@ -126,7 +127,10 @@ def test_all_documents_are_read_while_the_model_loads(tmp_path: Path, held: list
     assert report["timeline"]["engine_start"] < report["timeline"]["engine_ready"]
 
 
-def test_the_model_loads_while_the_first_document_takes_long(tmp_path: Path, held: list[HeldEngine]) -> None:
+def test_the_model_loads_while_the_first_document_takes_long(
+    tmp_path: Path, held: list[HeldEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "_EARLY_S", READING_S / 4)
     project = Project(tmp_path, "long")
     begun: list[float] = []
 
@@ -144,7 +148,10 @@ def test_the_model_loads_while_the_first_document_takes_long(tmp_path: Path, hel
     assert report["counts"]["records"] == report["counts"]["prompts"] > 0
 
 
-def test_a_run_over_broken_files_loads_no_model(tmp_path: Path, held: list[HeldEngine]) -> None:
+def test_a_run_over_broken_files_loads_no_model(
+    tmp_path: Path, held: list[HeldEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "_EARLY_S", PATIENCE_S)  # a busy machine may take longer than usual to refuse them
     project = Project(tmp_path)
     for n in range(5):
         (tmp_path / "in" / f"b{n}.pdf").write_bytes(b"no PDF at all")
