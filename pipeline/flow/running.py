@@ -84,15 +84,16 @@ class Running:
         return len(self._flight)
 
     def go(self) -> None:
-        """From the first source to the last answer. What came back is in the journal, however this ends."""
+        """From the first source to the last answer. What came back is in the journal, however this ends.
+
+        The engine may still load afterwards: ending that takes many seconds, which the commit need not wait for.
+        """
         stop = self._parts.stop
         try:
             while not self._is_done() and not stop.stopped():
                 self._take_in()
                 self._fill_engine()
                 self._gather()
-            if self._parts.engine.is_loading:
-                self._parts.engine.close()  # nobody needs it any more
             if not self._is_done():
                 self._drain()
         finally:

@@ -34,6 +34,7 @@ class HeldEngine:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.may_start, self.is_closed = threading.Event(), threading.Event()
+        self.at_close: Callable[[], None] = lambda: None
         self.window_limit: int | None = None
         self.window_tokens: int | None = None
         self.in_flight: dict[str, int] = {}
@@ -70,6 +71,7 @@ class HeldEngine:
         return found
 
     def close(self) -> None:
+        self.at_close()
         self.is_closed.set()
         self.engine.close()
 
@@ -160,16 +162,21 @@ def test_a_run_over_broken_files_loads_no_model(
     assert not held[0].n_starts
 
 
-def test_a_run_that_is_stopped_while_the_model_loads_ends_it(tmp_path: Path, held: list[HeldEngine]) -> None:
+def test_a_run_that_is_stopped_while_the_model_loads_commits_and_ends_it(
+    tmp_path: Path, held: list[HeldEngine]
+) -> None:
     project, stop = Project(tmp_path, "a", "b"), Stop()
+    n_reports: list[int] = []  # at each call to close: ending vLLM's load takes longer than a scheduler's patience
 
     def stop_when_it_loads(ledger: Ledger) -> None:
         if held[0].n_starts and ledger.n_documents == 2:
+            held[0].at_close = lambda: n_reports.append(len(list((project.out / "runs").glob("*.json"))))
             stop.ask("SIGTERM")
 
     report = run(project, stop_when_it_loads, stop)
     assert report["exit_code"] == 75
     assert held[0].is_closed.is_set()
+    assert min(n_reports) == 1
     assert report["counts"]["left"] == 2
     assert report["counts"]["attempts"] == 0
     again = run(project, lambda ledger: held[1].may_start.set())
