@@ -38,6 +38,7 @@ class Assembly:
     def _cut(self) -> None:
         error, stamp = self._pypdf_error, self._head.stamp
         self._waiting = deque(Part(self.source, pages, stamp, error) for pages in self._head.parts)
+        self._n_missing = len(self._waiting)
         self._pages: dict[int, tuple[Page, ...]] = {}
 
     @property
@@ -81,9 +82,10 @@ class Assembly:
             return self._limits.timed_out(self.source)
         self._pypdf_s += result.pypdf_s
         self._pages[part.pages.start] = result.pages
+        self._n_missing -= 1
         if self._pypdf_s > PYPDF_BUDGET_S and not self._pypdf_error:
             return self._without_pypdf()
-        return self._compose() if len(self._pages) == len(self._head.parts) else None
+        return None if self._n_missing else self._compose()
 
     def _without_pypdf(self) -> Reject | None:
         self._pypdf_error = describe_overrun(PYPDF_BUDGET_S)

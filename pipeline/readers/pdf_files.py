@@ -132,14 +132,18 @@ class PdfFiles:
             self._pypdf_error = str(error)
 
     def _count_pages(self) -> int:
-        """The number of pages; where the libraries differ, the greater, if pdfium can load a page pypdf does not have.
+        """The number of pages; where the libraries differ, the greater, if pdfium finds a page pypdf does not have.
+
+        pdfium believes what the file says of its number of pages, so where it lacks one of them pypdf is asked too.
 
         Raises:
             UnreadableError: NO_PAGES.
         """
+        if self._pdfium and not self._is_pypdf_asked and not all(map(self._pdfium.has_page, range(self._pdfium.n_pages))):
+            self._open_pypdf()  # it would be asked for that page anyway
         n_pages = max(file.n_pages for file in self._opened())
         if self._pypdf and self._pdfium and self._pypdf.n_pages < n_pages:
-            n_pages = n_pages if _loads(self._pdfium, self._pypdf.n_pages) else self._pypdf.n_pages
+            n_pages = n_pages if self._pdfium.has_page(self._pypdf.n_pages) else self._pypdf.n_pages
         if n_pages == 0:
             raise UnreadableError(RejectCode.NO_PAGES, "The file is a PDF without pages.")
         return n_pages
@@ -157,14 +161,6 @@ def _names_encryption(source: Source) -> bool:
     """True when a trailer has /Encrypt, which is never compressed nor encrypted itself (ISO 32000-1, 7.6.1)."""
     with source.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return content.find(b"/Encrypt") >= 0
-
-
-def _loads(file: PdfFile, index: int) -> bool:
-    try:
-        file.read_page(index)
-    except PdfError:
-        return False
-    return True
 
 
 def _reading(reader: str, file: PdfFile | None, error: str, index: int) -> Reading:

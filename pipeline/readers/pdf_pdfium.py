@@ -38,6 +38,14 @@ class PdfiumFile:
         self._document.init_forms()
         self.n_pages = len(self._document)
 
+    def has_page(self, index: int) -> bool:
+        """Whether there is such a page, or only a number of pages that says so. A hundredth of the work of reading."""
+        try:
+            self._document.get_page_size(index)
+        except _ERRORS:
+            return False
+        return True
+
     def read_page(self, index: int) -> tuple[str, str]:
         """See `PdfFile`. pdfium expresses no doubts."""
         try:

@@ -96,10 +96,10 @@ class ReadingPool:
         """Give a free child this; of several, the one that has the file of this document open."""
         free = [child for child in self._children if child.given is None and not child.ended]
         child = next((child for child in free if _has_open(child, given)), free[0] if free else None)
-        if child is None:
+        if child is None or not child.give(given):
             child = ReadingProcess(self._limits, self._read, TASKS_PER_CHILD)
             self._children.append(child)
-        child.give(given)
+            child.give(given)
 
     def _start_parts(self, n_most: int) -> None:
         """Give free children parts, of the oldest document first, until so many have one."""
@@ -141,7 +141,7 @@ class ReadingPool:
 
 def _has_open(child: ReadingProcess, given: Given) -> bool:
     """Whether what the child did last was of the same source."""
-    return child.last is not None and child.last.source is given.source
+    return child.last is given.source
 
 
 def iter_documents(

@@ -7,7 +7,6 @@ the wrong moment stops or breaks all of them. Here each child is a fresh interpr
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -62,7 +61,7 @@ class ReadingProcess:
     n_tasks: int
     connection: Connection = field(init=False)
     given: Given | None = None
-    last: Given | None = None
+    last: Source | None = None
     ready: bool = False
     ended: bool = False
     _process: subprocess.Popen[bytes] = field(init=False)
@@ -90,12 +89,17 @@ class ReadingProcess:
         )
         theirs.close()
 
-    def give(self, given: Given) -> None:
-        """Send the next task."""
-        self.given = given
+    def give(self, given: Given) -> bool:
+        """Send the next task; False when it died while it had none, which is not the fault of this one."""
         timeout_s = self.limits.timeout_s if given.assembly is None else given.assembly.seconds_left
-        with contextlib.suppress(OSError):  # it died while idle; `take` finds out why
+        self.given = given
+        try:
             self.connection.send((given.task, timeout_s))
+        except OSError:
+            if self.ready:
+                self.kill()
+                return False  # else it never was of use; `take` finds out why
+        return True
 
     def take(self) -> tuple[Given, Reading, float] | None:
         """What it did, the result, and the wall-clock seconds that took; None when it only said that it is ready.
@@ -112,10 +116,10 @@ class ReadingProcess:
             return None
         result, seconds, retires = message
         done, self.given = self.given, None
-        self.last = done
-        if retires:
-            self._reap()
         assert done is not None
+        self.last = done.source
+        if retires:
+            self.kill()  # it has said all: nobody waits until it has let go of its memory piece by piece
         assert isinstance(result, Document | Reject | Head | PartRead), f"{self.read} gave {result!r}"
         return done, result, seconds
 

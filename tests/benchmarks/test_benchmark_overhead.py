@@ -1,5 +1,4 @@
 import json
-from itertools import product
 from pathlib import Path
 
 import bare_prompts
@@ -9,8 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import run_batch
 from bare_prompts import Asked, load_asked, run_pipeline
-from bare_vllm import AT_ONCE, ONE_BY_ONE, BarePrompt, BareWork, run_bare
-from jsonschema import Draft202012Validator
+from bare_vllm import BarePrompt, BareWork, run_bare
 
 N_DOCUMENTS = 6
 
@@ -126,23 +124,6 @@ def test_the_work_is_described(asked: Asked) -> None:
     assert told.startswith(f"{N_DOCUMENTS} prompts of {N_DOCUMENTS} documents: ")
     assert "answers of at most 64" in told
     assert asked.arguments["model"] not in told  # a path of this machine
-
-
-@pytest.mark.engine
-def test_bare_vllm_answers_the_same_prompts_both_ways(asked: Asked, tmp_path: Path) -> None:
-    prompts = sorted(asked.prompts, key=lambda prompt: len(prompt.token_ids))[:2]
-    result = run_bare(BareWork(asked.arguments, prompts, (AT_ONCE, ONE_BY_ONE)), tmp_path)
-    assert result.total_s > result.ready_s > 0
-    first = prompts[0].key
-    assert [done.answers[first].n_cached_tokens for done in result.rounds] == [0, 0]  # the cache is emptied between
-    for done, prompt in product(result.rounds, prompts):
-        answer = done.answers[prompt.key]
-        is_at_once = done is result.rounds[0]
-        assert answer.is_same_prompt or not is_at_once
-        extra = answer.n_prompt_tokens - len(prompt.token_ids)
-        assert extra == 0 if is_at_once else 0 <= extra < 5  # a chat is encoded as one text
-        assert 0 < answer.n_output_tokens <= prompt.max_tokens
-        Draft202012Validator(overhead_work._SCHEMA).validate(json.loads(answer.text))
 
 
 @pytest.mark.engine
