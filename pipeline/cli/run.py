@@ -28,6 +28,8 @@ from pipeline.cli.signals import drain_on_signals, ignore_signals
 from pipeline.errors import RejectCode
 from pipeline.flow.stop import Stop
 
+_WORTH_A_WORD_S = 0.05
+
 
 def run(
     job: JobArgument,
@@ -89,11 +91,21 @@ def summary(report: Mapping[str, Any]) -> str:
         f"sources   {n['sources']:,} = {_parts(n)}",
         *_engine(report["model"]),
         *(_work(report) if report["why"] else []),
-        "seconds   " + ", ".join(f"{name.replace('_', ' ')} {value:.1f}" for name, value in seconds.items()),
+        "seconds   " + ", ".join(_phases(seconds)),
         f"sums      {closing} of {len(report['sums'])} close",
     ]
     lines += [f"rejected  {lost:,} x {code}: {RejectCode(code).advice}" for code, lost in report["rejects"].items()]
     return "\n".join(lines)
+
+
+def _phases(seconds: Mapping[str, float]) -> list[str]:
+    """The length of each phase; of those that cost time in vain only what is worth a word."""
+    in_vain = {"waiting": "waiting for the first document", "starved": "of which starved of documents"}
+    return [
+        f"{in_vain.get(name, name.replace('_', ' '))} {value:.1f}"
+        for name, value in seconds.items()
+        if name not in in_vain or value >= _WORTH_A_WORD_S
+    ]
 
 
 def _engine(model: Mapping[str, Any]) -> list[str]:

@@ -172,3 +172,21 @@ def test_retrying_takes_up_what_was_lost_and_only_that(project: Path) -> None:
     assert by_code["why"] == {"retried": n_truncated}
     everything = run(project, *flaws, "--retry-rejects")
     assert everything["why"]["retried"] >= lost["invalid_json"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "starved", "said"),
+    [
+        (0.0, 0.04, "seconds   engine start 32.0, generating 20.0"),
+        (
+            9.96,
+            3.0,
+            "seconds   engine start 32.0, waiting for the first document 10.0, generating 20.0, "
+            "of which starved of documents 3.0",
+        ),
+    ],
+)
+def test_seconds_in_vain_are_told_when_they_are_worth_a_word(waiting: float, starved: float, said: str) -> None:
+    seconds = {"engine_start": 32.0, "waiting": waiting, "generating": 20.0, "starved": starved}
+    made = report(unchanged=1) | {"why": {}, "run_id": "r", "seconds": seconds, "sums": [], "rejects": {}}
+    assert said in summary(made | {"model": {"kind": "vllm", "deaths": 0}}).splitlines()
