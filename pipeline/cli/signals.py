@@ -38,7 +38,8 @@ def interrupt_on_signals() -> None:
 def drain_on_signals(stop: Stop) -> None:
     """From now on the first signal asks `stop`, the second raises StopNowError, the third ends the process.
 
-    The third is for a run that hangs while it ends: it leaves by exit code 75 without another word.
+    Once the run has committed, the first two change nothing: the engine is ended, and the exit code is to arrive. The
+    third is for a run that hangs while it ends: it leaves by exit code 75 without another word.
     """
     drain = _Drain(stop)
     for number in _SIGNALS:
@@ -71,13 +72,15 @@ class _Drain:
         self._last_s = now_s
         self._n_requests += 1
         name = signal.Signals(number).name
-        if self._n_requests == 1:
+        if self._n_requests > 2:
+            os._exit(TryAgainError.exit_code)
+        if self._stop.is_committed:
+            _say(f"{name}: all is committed; ending the engine")
+        elif self._n_requests == 1:
             self._stop.ask(name)
             _say(f"{name}: finishing what is in flight, then committing; again to stop at once")
-        elif self._n_requests == 2:
-            raise StopNowError(name)
         else:
-            os._exit(TryAgainError.exit_code)
+            raise StopNowError(name)
 
 
 def _say(text: str) -> None:

@@ -85,6 +85,7 @@ def run_job(plan: Plan, options: RunOptions, watcher: Watcher, stop: Stop) -> tu
         sums = _close(parts, open_work, standing.removed(plan.entries) if options.takes_all else [])
         report = build_report(plan.job, _facts(parts, run, output, started_at), settlement.ledger, sums, open_work)
         path = settlement.tables.commit(report) if settlement.has_tables else output.commit_report(report)
+        stop.is_committed = True
         if options.takes_all and not settlement.ledger.n_left and not open_work.n_documents:
             drop_journals(output.folder, options.lane)
         return report, path

@@ -18,6 +18,7 @@ class Stop:
 
     Attributes:
         reason: Why the run has to end, for people; None while it may go on.
+        is_committed: Set by the run: what it did is committed, and all that is left is to end its processes.
     """
 
     def __init__(self, time_limit_s: float | None = None) -> None:
@@ -27,6 +28,7 @@ class Stop:
             time_limit_s: Wall-clock seconds from now by which the run is to be over, commit included; None: no limit.
         """
         self.reason: str | None = None
+        self.is_committed = False
         self._limit_s = time_limit_s
         self._start_s = time.monotonic()
         self._longest_answer_s = 0.0

@@ -177,6 +177,7 @@ def test_a_run_that_is_stopped_while_the_model_loads_commits_and_ends_it(
     assert report["exit_code"] == 75
     assert held[0].is_closed.is_set()
     assert min(n_reports) == 1
+    assert stop.is_committed
     assert report["counts"]["left"] == 2
     assert report["counts"]["attempts"] == 0
     again = run(project, lambda ledger: held[1].may_start.set())
