@@ -38,6 +38,7 @@ STAGES = {
     "pipeline.prompts.hf_tokenizer:HFTokenizer.encode_batch": TOKENIZING,
     "pipeline.prompts.mistral_tokenizer:MistralTokenizer.encode_batch": TOKENIZING,
     "pipeline.prompts.render:PromptMaker.cut": CUTTING,
+    "pipeline.prompts.render:PromptMaker._shown": PROMPTS,
     "pipeline.prompts.render:PromptMaker._build": PROMPTS,
     "pipeline.flow.recall:Recall.key": KEYS,
     "pipeline.flow.recall:Recall.answer": KEYS,
