@@ -32,7 +32,7 @@ _PREFACE = (
     "The embedded SmolLM2 on vLLM, greedy. All get the same prompts, the same grammar, the same limits, and the same "
     "arguments of the engine: `LLM.generate` as token ids, all at once; run-batch and `LLM.chat` as the chat that the "
     "ids were made of. Seconds: from the first prompt that is ready, with the engine loaded, to the last answer; for "
-    "`pipeline run` that contains checking, merging, the journal, and such reading and tokenizing as was not done while "
+    "`pipeline run` that contains checking, merging, the journal, and what was not read and tokenized while "
     "the engine loaded: of so few documents next to none. The whole command has its own table.",
     "Same answers: share of the answers that are letter by letter those of `LLM.generate` in the first round. Which "
     "prompts share a step changes how numbers are rounded, so that even `LLM.generate` differs from itself once the "
