@@ -38,6 +38,7 @@ def build_format_checker() -> FormatChecker:
         "email": _is_email,
         "hostname": _is_hostname,
         "relative-json-pointer": lambda text: _RELATIVE_POINTER.fullmatch(text) is not None,
+        "regex": _is_pattern,
     }
     for name, accepts in own.items():
         checker.checks(name)(_of_strings(accepts))
@@ -86,6 +87,15 @@ def _is_address(literal: str) -> bool:
         else:
             IPv4Address(literal)
     except AddressValueError:
+        return False
+    return True
+
+
+def _is_pattern(text: str) -> bool:
+    """Whether Python can search for it; of "a{99999999999}" it says so with an error of arithmetic."""
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError):
         return False
     return True
 

@@ -60,6 +60,8 @@ def _check(schema: Schema, draft: Any, upgraded: Upgraded) -> None:  # noqa: ANN
         where = upgraded.original(child("", *exc.absolute_path)) or "/"
         name = str(draft.META_SCHEMA.get("$schema", "JSON Schema"))
         raise SchemaError(f"at {where}: not valid JSON Schema ({name}): {shorten(exc.message)}") from exc
+    except OverflowError as exc:  # of a pattern such as "a{99999999999}"
+        raise SchemaError(f"a pattern cannot be searched for: {exc}; write a smaller number") from exc
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def test_a_byte_order_mark_is_no_harm(tmp_path: Path) -> None:
         ('{"type": "object", "type": "object"}', "'type' stands twice"),
         ("[" * 100_000, "nested too deeply"),
         ('{"type": "objekt"}', "at /type: not valid JSON Schema"),
+        ('{"type": "object", "properties": {"a": {"pattern": "a{99999999999}"}}}', "a pattern cannot be searched for"),
         (
             '{"type": "object", "properties": {"a": {"pattern": "("}}}',
             "at /properties/a/pattern: not valid JSON Schema",
