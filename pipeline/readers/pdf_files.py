@@ -139,7 +139,11 @@ class PdfFiles:
         Raises:
             UnreadableError: NO_PAGES.
         """
-        if self._pdfium and not self._is_pypdf_asked and not all(map(self._pdfium.has_page, range(self._pdfium.n_pages))):
+        if (
+            self._pdfium
+            and not self._is_pypdf_asked
+            and not all(map(self._pdfium.has_page, range(self._pdfium.n_pages)))
+        ):
             self._open_pypdf()  # it would be asked for that page anyway
         n_pages = max(file.n_pages for file in self._opened())
         if self._pypdf and self._pdfium and self._pypdf.n_pages < n_pages:

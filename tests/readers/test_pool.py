@@ -17,7 +17,7 @@ from pipeline.readers import pool
 from pipeline.readers.document import Document, Segment, SegmentKind, SegmentStatus
 from pipeline.readers.parts import PART_PAGES, Head, Part, PartRead, Task
 from pipeline.readers.pdf_choice import Page
-from pipeline.readers.pool import ReadLimits, iter_documents
+from pipeline.readers.pool import ReadingPool, ReadLimits, iter_documents
 from pipeline.sources import Entry, Source, load_source
 
 LIMITS = ReadLimits(timeout_s=60, memory_mb=256, n_workers=2)
@@ -187,6 +187,18 @@ def test_memory_over_the_limit_costs_one_document() -> None:
     results = run("hog:50", "hog:400", "hog:51", limits=ReadLimits(60, 256, 1))
     assert code(results.pop("hog:400")) is RejectCode.READ_MEMORY
     assert all(isinstance(result, Document) for result in results.values())
+
+
+def test_a_child_that_dies_while_it_waits_loses_no_document() -> None:
+    with ReadingPool(ReadLimits(60, 256, 1), act) as reading:
+        for uri in ("sleep:0", "sleep:0.01"):
+            reading.give(source(uri))
+            while (taken := reading.take()) is None:
+                pass
+            assert isinstance(taken[1], Document)
+            (child,) = children()
+            child.kill()
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
 
 
 def test_children_print_nothing(capfd: pytest.CaptureFixture[str]) -> None:
