@@ -202,7 +202,8 @@ class Running:
         plan = self._parts.plan
         is_real = plan.job.engine.kind == "vllm"
         what = f"Loading the model {plan.model.name}" if is_real else f"Starting the {plan.job.engine.kind} engine"
-        self._parts.watcher.say(f"{what} ...")
+        if not self._parts.refuses:
+            self._parts.watcher.say(f"{what} ...")
         self._parts.journals.flush()  # loading may take minutes, in which little else is done
         self._parts.engine.begin_start()
 

@@ -33,10 +33,10 @@ def project(tmp_path: Path) -> Project:
 def merged(project: Project, *overrides: str) -> dict[str, Any]:
     stop = Stop()
     watcher = Notes(stop)
+    project.said = watcher.said
     report, path = remerge(build_plan(load_job(project.folder / "job.toml", overrides=overrides)), watcher, stop)
     assert json.loads(path.read_text()) == report
     assert all(item["closes"] for item in report["sums"])  # type: ignore[attr-defined]
-    project.said = watcher.said
     return report
 
 
@@ -208,6 +208,7 @@ def test_an_answer_that_is_not_there_is_refused(project: Project) -> None:
     with pytest.raises(JobError, match="pipeline merge asks no model"):
         merged(project)
     assert sorted((project.out / "runs").iterdir()) == runs
+    assert not any("Starting" in sentence for sentence in project.said), "nothing is started"
     assert amounts(project), "what stood there stands"
 
 
