@@ -17,7 +17,7 @@ from pipeline.prompts.marks import mark
 from pipeline.prompts.tokenizer import Tokenizer, check_control_free
 from pipeline.readers.document import Document, Segment, SegmentKind
 
-BATCH_CHARS = 1_000_000
+BATCH_CHARS = 250_000
 """Characters given to the tokenizer at once: its own records of a batch are many times the text."""
 WINDOW_CHARS = 20_000
 """Longest text encoded as one: tokenizers get slow, or fail, on megabytes without a space."""
