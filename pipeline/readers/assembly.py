@@ -65,7 +65,7 @@ class Assembly:
         Args:
             part: Which.
             result: Its pages, or why there are none.
-            seconds: Wall-clock time it took.
+            seconds: Wall-clock time it took, with opening the file.
 
         Returns:
             The document, or its reject; None while parts are missing.
@@ -77,7 +77,7 @@ class Assembly:
     def _add(self, part: Part, result: PartRead | Reject, seconds: float) -> Document | Reject | None:
         if isinstance(result, Reject):
             return result
-        self._seconds += seconds
+        self._seconds += seconds - result.open_s
         if self._seconds > self._limits.timeout_s:
             return self._limits.timed_out(self.source)
         self._pypdf_s += result.pypdf_s

@@ -77,10 +77,12 @@ class PartRead:
     Attributes:
         pages: In order.
         pypdf_s: Processor seconds that pypdf took; infinite, and no pages, when it used up its budget in this part.
+        open_s: Wall-clock seconds it took to open the file once more, which one child alone would not have done.
     """
 
     pages: tuple[Page, ...]
     pypdf_s: float = 0.0
+    open_s: float = 0.0
 
 
 Task = Source | Part

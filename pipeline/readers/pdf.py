@@ -91,18 +91,24 @@ class PdfParts:
             UnreadableError: As `read_pdf`: the file is no longer what it was.
             OSError: The file cannot be opened.
         """
-        files = self._kept
-        if files is None or files.source != part.source or self._stamp != part.stamp:
-            self.close()
-            files = PdfFiles(part.source, prefer_pdfium, PYPDF_BUDGET_S, time.thread_time)
-            self._kept, self._stamp = files, part.stamp
-        files.renew_budget()
+        start_s = time.monotonic()
+        files = self._open(part, prefer_pdfium)
+        open_s = time.monotonic() - start_s
         if part.pypdf_error:
             files.give_up_pypdf(part.pypdf_error)
         try:
-            return PartRead(tuple(files.iter_pages(part.pages)), files.pypdf_s)
+            return PartRead(tuple(files.iter_pages(part.pages)), files.pypdf_s, open_s)
         except BudgetError:
-            return PartRead((), math.inf)
+            return PartRead((), math.inf, open_s)
+
+    def _open(self, part: Part, prefer_pdfium: bool) -> PdfFiles:
+        """The part's file, that which is held open if it is the same, with pypdf's budget as for a new one."""
+        if self._kept is None or self._kept.source != part.source or self._stamp != part.stamp:
+            self.close()
+            self._kept = PdfFiles(part.source, prefer_pdfium, PYPDF_BUDGET_S, time.thread_time)
+            self._stamp = part.stamp
+        self._kept.renew_budget()
+        return self._kept
 
     def close(self) -> None:
         """Close the file that is held open."""

@@ -108,6 +108,7 @@ class PdfFiles:
     def _by_pypdf(self, index: int) -> Reading:
         if not self._is_pypdf_asked:
             self._open_pypdf()
+            self.renew_budget()  # else it would depend on the number of children, each of which opens it
         return _reading("pypdf", self._pypdf, self._pypdf_error, index)
 
     def _opened(self) -> list[PdfFile]:

@@ -52,7 +52,8 @@ def act_part(part: Part, seconds: float, deed: str) -> PartRead | Reject:
     if verb in ACTS:
         ACTS[verb](value)
     reader = f"without pypdf, {part.pypdf_error}" if part.pypdf_error else "both"
-    return PartRead(tuple(Page(SegmentStatus.READ, str(index), reader) for index in part.pages), 0.1)
+    open_s = float(value) if verb == "open" else 0.0
+    return PartRead(tuple(Page(SegmentStatus.READ, str(index), reader) for index in part.pages), 0.1, open_s)
 
 
 def hang(_: str) -> None:
@@ -314,6 +315,11 @@ def test_the_parts_seconds_are_summed() -> None:
     for n_workers in (1, 4):
         results = run("0.5|", limits=ReadLimits(1.2, 256, n_workers))
         assert code(results["0.5|"]) is RejectCode.READ_TIMEOUT
+
+
+def test_opening_the_file_once_more_counts_for_nobody() -> None:
+    """Else a document would be lost where many children read it, and not where one does."""
+    assert isinstance(run("0.5|open:0.5", limits=ReadLimits(1.3, 256, 1))["0.5|open:0.5"], Document)
 
 
 def test_pypdfs_time_is_summed_and_then_all_parts_are_read_without_it() -> None:
