@@ -149,6 +149,7 @@ class Running:
                 self._open(item)
 
     def _open(self, ready: ReadyDocument) -> None:
+        self._reading_since_s = None  # from now on, what is asked decides
         if not ready.was_known:
             self._parts.journals.add_document(ready.document, self._parts.plan.reading)
         document = self._parts.settlement.open(ready)

@@ -2,7 +2,7 @@
 
 In: a Source. Out: its Head, and Pages. pypdf's text is taken unless it failed, is garbled, or pdfium shows it to be
 wrong (`pdf_choice`). pdfium is twelve times as fast as pypdf, so the second reading costs 8 % and finds the wrong text
-that comes without an exception. Where pdfium is preferred, pypdf opens the file when a page needs it, and not before.
+that comes without an exception. Where pdfium is preferred, pypdf counts the pages, and reads those that need it.
 """
 
 from __future__ import annotations
@@ -135,17 +135,14 @@ class PdfFiles:
     def _count_pages(self) -> int:
         """The number of pages; where the libraries differ, the greater, if pdfium finds a page pypdf does not have.
 
-        pdfium believes what the file says of its number of pages, so where it lacks one of them pypdf is asked too.
+        Both are asked, whichever is preferred: pdfium believes what the file says of its number of pages, and would
+        leave out without a word what stands behind them.
 
         Raises:
             UnreadableError: NO_PAGES.
         """
-        if (
-            self._pdfium
-            and not self._is_pypdf_asked
-            and not all(map(self._pdfium.has_page, range(self._pdfium.n_pages)))
-        ):
-            self._open_pypdf()  # it would be asked for that page anyway
+        if not self._is_pypdf_asked:
+            self._open_pypdf()
         n_pages = max(file.n_pages for file in self._opened())
         if self._pypdf and self._pdfium and self._pypdf.n_pages < n_pages:
             n_pages = n_pages if self._pdfium.has_page(self._pypdf.n_pages) else self._pypdf.n_pages

@@ -252,6 +252,12 @@ def test_a_page_count_that_lies(tmp_path: Path, n_pages: str, prefer_pdfium: boo
     assert page_texts(read_pdf(source(path), prefer_pdfium=prefer_pdfium)) == ["one"]
 
 
+@pytest.mark.parametrize("prefer_pdfium", [False, True])
+def test_a_page_count_that_leaves_pages_out(tmp_path: Path, prefer_pdfium: bool) -> None:
+    path = write(tmp_path / "a.pdf", long_pdf(40).replace(b"/Count 40", b"/Count 33"))
+    assert len(read_pdf(source(path), prefer_pdfium=prefer_pdfium).segments) == 40
+
+
 def test_reading_is_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
     """pypdf warns about this file in its log, and would print to a terminal without handlers."""
     logging.getLogger("pypdf").handlers.clear()
