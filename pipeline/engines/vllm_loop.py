@@ -21,6 +21,7 @@ import psutil
 
 from pipeline.engines import chatter
 from pipeline.engines.engine import FinishReason, Generation
+from pipeline.engines.importing import importing
 from pipeline.engines.settings import EngineSettings
 from pipeline.engines.vllm_options import build_arguments, set_cpu_environment, set_environment
 from pipeline.engines.vllm_prompt import choose_sampling, explain_misfit, find_cache_tokens
@@ -143,10 +144,11 @@ class VllmLoop:
     def _start_vllm(self) -> None:
         # No local variable may hold the engine: some library keeps this frame, and vLLM's finalizer fails, and says so,
         # when only the end of the interpreter frees it.
-        from vllm.engine.arg_utils import AsyncEngineArgs
-        from vllm.platforms import current_platform
-        from vllm.v1.engine.async_llm import AsyncLLM
-        from vllm.v1.metrics.loggers import StatLoggerBase
+        with importing("vllm"):
+            from vllm.engine.arg_utils import AsyncEngineArgs
+            from vllm.platforms import current_platform
+            from vllm.v1.engine.async_llm import AsyncLLM
+            from vllm.v1.metrics.loggers import StatLoggerBase
 
         chatter.turn_loggers(self._settings.log_path)
         loop = self
