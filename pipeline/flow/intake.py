@@ -141,13 +141,15 @@ class Intake:
         """
         todo = self._iter_todo(stopped)
         reading: dict[str, Taken] = {}
+        has_begun = False
         with ReadingPool(self.limits, self.read) as pool:
-            yield from self._fill(pool, todo, reading)
-            if reading:
-                yield ReadingBegan()
-            while not pool.is_idle and not stopped():
-                done = pool.take()
-                yield from self._fill(pool, todo, reading)  # first: no child waits while a document is cut
+            has_more = yield from self._fill(pool, todo, reading)
+            while (has_more or not pool.is_idle) and not stopped():
+                if reading and not has_begun:
+                    has_begun = True
+                    yield ReadingBegan()
+                done = pool.take(wait=not has_more)
+                has_more = yield from self._fill(pool, todo, reading)  # first: no child waits while a document is cut
                 if done is not None:
                     source, read = done
                     yield self._ready(reading.pop(source.doc_id), source, read)
@@ -157,19 +159,33 @@ class Intake:
         pool: ReadingPool,
         todo: Iterator[Unchanged | LostSource | tuple[Taken, Source]],
         reading: dict[str, Taken],
-    ) -> Iterator[Item]:
-        """Give the pool what it has room for; what needs no reading comes out at once."""
+    ) -> Generator[Item, None, bool]:
+        """Give the pool what it has room for; what needs no reading comes out at once.
+
+        Returns:
+            Whether to go on at once: it stops after some unchanged sources, since hashing a hundred thousand of them
+            takes longer than reading the one that is new.
+        """
         while pool.has_room() and (item := next(todo, None)) is not None:
-            if not isinstance(item, tuple):
-                yield item
+            if isinstance(item, tuple):
+                yield from self._begin(pool, item, reading)
                 continue
-            taken, source = item
-            document = self.known(source)
-            if document is None:
-                reading[source.doc_id] = taken
-                pool.give(source)
-            else:
-                yield ReadyDocument(taken, source, document, self.maker.cut(document), was_known=True)
+            yield item
+            if isinstance(item, Unchanged):
+                return True
+        return False
+
+    def _begin(
+        self, pool: ReadingPool, taken_source: tuple[Taken, Source], reading: dict[str, Taken]
+    ) -> Iterator[ReadyDocument]:
+        """Have a source read, if its text is not known."""
+        taken, source = taken_source
+        document = self.known(source)
+        if document is None:
+            reading[source.doc_id] = taken
+            pool.give(source)
+        else:
+            yield ReadyDocument(taken, source, document, self.maker.cut(document), was_known=True)
 
     def _ready(self, taken: Taken, source: Source, read: Document | Reject) -> LostSource | ReadyDocument:
         if isinstance(read, Reject):

@@ -11,10 +11,10 @@ up; all of them where nothing else is to do, so that it is not alone on one core
 
 from __future__ import annotations
 
+import multiprocessing.connection
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Self
 
@@ -73,8 +73,8 @@ class ReadingPool:
         """Have one source read; there must be room."""
         self._start(Given(source))
 
-    def take(self) -> tuple[Source, Document | Reject] | None:
-        """One result; None when none came within half a second.
+    def take(self, *, wait: bool = True) -> tuple[Source, Document | Reject] | None:
+        """One result; None when none came within half a second, or none is there and it was not to wait.
 
         The result is a Reject READ_TIMEOUT, READ_MEMORY or READER_CRASHED where the limits or a crash ended it.
 
@@ -83,7 +83,8 @@ class ReadingPool:
         """
         self._start_parts(self._n_workers)
         by_connection: dict[object, ReadingProcess] = {child.connection: child for child in self._busy()}
-        for connection in wait(list(by_connection), timeout=0 if self._finished else _WAIT_S):  # type: ignore[arg-type]
+        timeout_s = _WAIT_S if wait and not self._finished else 0
+        for connection in multiprocessing.connection.wait(list(by_connection), timeout_s):  # type: ignore[arg-type]
             self._collect(by_connection[connection])
         self._start_parts((self._n_workers + 1) // 2)
         return self._finished.popleft() if self._finished else None

@@ -12,8 +12,8 @@ from project import Notes, Project
 
 from pipeline.engines.engine import Engine, Generation
 from pipeline.errors import EngineError, Reject
+from pipeline.flow import intake, running
 from pipeline.flow import plan as planning
-from pipeline.flow import running
 from pipeline.flow.local import run_job
 from pipeline.flow.options import EVERYTHING
 from pipeline.flow.stop import Stop
@@ -223,3 +223,31 @@ def test_the_last_prompts_are_the_short_ones(tmp_path: Path, held: list[HeldEngi
     first, last = held[0].order[:-8:2], held[0].order[-8::2]  # every other: two tasks a chunk
     assert last == sorted(last, reverse=True)
     assert first != sorted(first, reverse=True)
+
+
+def test_the_one_new_document_does_not_wait_until_all_others_are_looked_at(
+    tmp_path: Path, held: list[HeldEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project(tmp_path, *"abcdefghijklmnopqrst")
+    run(project, lambda ledger: held[0].may_start.set())
+    project.write("a", "something else")
+    monkeypatch.setattr(intake, "_UNCHANGED_TOGETHER", 1)
+    monkeypatch.setattr(intake, "load_source", _slowly(intake.load_source))  # type: ignore[attr-defined]
+    before: list[int] = []
+
+    def note_first(ledger: Ledger) -> None:
+        if ledger.n_documents and not before:
+            before.append(ledger.n_unchanged)
+        held[1].may_start.set()
+
+    report = run(project, note_first)
+    assert report["counts"]["unchanged"] == 19
+    assert before[0] < 19
+
+
+def _slowly(work: Callable[..., Any]) -> Callable[..., Any]:
+    def slow(*arguments: Any) -> Any:
+        time.sleep(0.3)
+        return work(*arguments)
+
+    return slow
