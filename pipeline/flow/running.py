@@ -74,6 +74,7 @@ class Running:
         self._ledger = parts.settlement.ledger
         self._backlog = Backlog(parts.plan.maker.prompts, len(parts.plan.contracts))
         self._again: deque[Asked] = deque()
+        self._held: Asked | None = None  # nobody paid for it before, and the engine is not there yet
         self._flight = Flight()
         self._reading_since_s: float | None = None
         self._is_up = False
@@ -101,7 +102,8 @@ class Running:
             self.clock.note(Moment.ANSWERED)
 
     def _is_done(self) -> bool:
-        return not (self._flight or self._again) and self._parts.intake.exhausted and self._backlog.is_empty
+        is_waited_for = self._flight or self._again or self._held or not self._backlog.is_empty
+        return self._parts.intake.exhausted and not is_waited_for
 
     def _drain(self) -> None:
         """Wait for what the engine has, as long as there is time; begin nothing."""
@@ -132,7 +134,7 @@ class Running:
 
     def _is_idle(self) -> bool:
         """Whether nothing can be done until the intake gives something, or until the model is loaded."""
-        has_work = self._again or not self._backlog.is_empty
+        has_work = self._again or self._held or not self._backlog.is_empty
         return not self._flight and (self._parts.engine.is_loading or not has_work)
 
     def _take(self, item: Item) -> None:
@@ -160,11 +162,14 @@ class Running:
         """Submit until the engine has all it can run, or nothing is ready. What was answered before is settled here."""
         parts = self._parts
         while (has_room := self._has_room()) and not parts.stop.stopped():
-            asked = self._again.popleft() if self._again else self._backlog.take()
+            if self._held is not None and parts.engine.is_loading:
+                break
+            asked = self._next_asked()
             if asked is None:
                 break
             key = parts.recall.key(asked.prompt)
-            paid = parts.recall.answer(key, asked.prompt.prompt_id)
+            is_unpaid, self._held = asked is self._held, None
+            paid = None if is_unpaid else parts.recall.answer(key, asked.prompt.prompt_id)
             if paid is not None:
                 self._ledger.n_reused += 1
                 parts.settlement.begin(asked)
@@ -172,10 +177,16 @@ class Running:
             elif self._is_engine_up():
                 self._submit(asked, key)
             else:
-                self._again.appendleft(asked)
+                self._held = asked
                 break
             self._tell()
         self.clock.note_starving(is_starving=has_room and self._is_starving())
+
+    def _next_asked(self) -> Asked | None:
+        """The attempt that waits for the engine; else one that follows another; else the next question."""
+        if self._held is not None:
+            return self._held
+        return self._again.popleft() if self._again else self._backlog.take()
 
     def _has_room(self) -> bool:
         """Whether the engine can run more than it has: prompts by number, and tokens by what its memory holds."""
