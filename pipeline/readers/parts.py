@@ -16,8 +16,9 @@ from pipeline.readers.document import Document
 from pipeline.readers.pdf_choice import Page
 from pipeline.sources import Source
 
-PART_PAGES = 32
-"""Most pages of a part: about a second of pypdf. A document of more is cut, into parts of nearly the same size."""
+PART_PAGES = 16
+"""Most pages of a part: half a second of pypdf, which is what a core may wait for the others at the end. A document of
+more is cut, into parts of nearly the same size."""
 PYPDF_BUDGET_S = 20.0
 """Processor seconds pypdf may spend on one document (some 600 pages), the parts of a large one together; then pdfium
 reads all of it, so that one reader has the whole text."""

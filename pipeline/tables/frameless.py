@@ -31,4 +31,4 @@ class _NoPandas:
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> None:
         if name == "pandas":
-            raise ModuleNotFoundError("pandas is not looked for now", name=name)
+            raise ModuleNotFoundError("pandas is hidden from pyarrow at the start of this process", name=name)
