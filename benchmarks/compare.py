@@ -225,7 +225,8 @@ def _iter_page(page: Page, machine: Mapping[str, str]) -> Iterator[str]:
     for comparison in page.comparisons:
         yield f"## {comparison.title}\n"
         yield from build_table(comparison)
-        yield f"\n{len(comparison.rounds)} rounds. {' '.join(comparison.notes)}".rstrip() + "\n"
+        n_rounds = len(comparison.rounds)
+        yield f"\n{n_rounds} round{'s' * (n_rounds > 1)}. {' '.join(comparison.notes)}".rstrip() + "\n"
 
 
 def _facts(page: Page, machine: Mapping[str, str]) -> dict[str, object]:

@@ -33,7 +33,8 @@ NOTES = (
     "not counted. Ours: all cores, from the first file hashed to the last document received, start of the children "
     "included. pages: read without an error; the time of the others counts for everybody, and nobody is stopped early.",
     "The ratio is of seconds for the same files, plain pypdf's divided by the contender's is the factor of speed: 0.5x "
-    "of its seconds is twice as fast. The goals: 0.9 x cores for pypdf, 8 for pypdfium2; 0.7 x cores for one file, whose first page nobody reads before the children run.",
+    "of its seconds is twice as fast. The goals: 0.9 x cores for pypdf, 8 for pypdfium2; 0.7 x cores for one file, of "
+    "which nobody reads a page before the children run.",
 )
 
 

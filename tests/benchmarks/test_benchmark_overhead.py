@@ -126,6 +126,27 @@ def test_the_work_is_described(asked: Asked) -> None:
     assert asked.arguments["model"] not in told  # a path of this machine
 
 
+def test_rivals_take_part_once(
+    job: Path, asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = {"at_once": 10.0, "pipeline": 11.0, "batch": 12.0, "one_by_one": 50.0}
+    for way, value in seconds.items():
+        figures = {"seconds": value, "command seconds": value + 30}
+        monkeypatch.setattr(overhead.Ways, way, lambda self, figures=figures: figures)
+    monkeypatch.setattr(overhead, "load_asked", lambda _: asked)
+    between, whole = overhead.measure("made", job, tmp_path, 3, has_rivals=True)
+    assert [(len(one.rounds), len(one.contenders)) for one in (between, whole)] == [(3, 2), (1, 4)]
+    assert list(between.missed()) == [
+        "made: from the first prompt to the last answer: pipeline run is 1.100x LLM.generate, all at once, "
+        "goal at most 1.03x"
+    ]
+    assert whole.ratio("LLM.chat, one by one").median == pytest.approx(80 / 41)
+    assert not list(whole.missed())
+    assert capsys.readouterr().out.count("run-batch") == 1
+    (_, alone) = overhead.measure("real", job, tmp_path, 1, has_rivals=False)
+    assert len(alone.contenders) == 2
+
+
 @pytest.mark.engine
 def test_bare_vllm_that_fails_is_told(tmp_path: Path) -> None:
     work = BareWork({"model": str(tmp_path)}, [BarePrompt("k", [1], 1)])
