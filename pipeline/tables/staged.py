@@ -158,7 +158,8 @@ class _Spool:
     def _read(self, group: int) -> pa.Table:
         table = self._held.pop(group, None)
         if table is None:
-            table = self._file.read_row_group(group).combine_chunks()
+            # by one thread: each of several keeps memory of its own, and there is little to read
+            table = self._file.read_row_group(group, use_threads=False).combine_chunks()
         self._held[group] = table
         while len(self._held) > 1 and sum(held.nbytes for held in self._held.values()) > _CACHE_BYTES:
             self._held.popitem(last=False)
