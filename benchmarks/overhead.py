@@ -3,9 +3,9 @@
     python benchmarks/overhead.py [--corpus FOLDER] [--work made,real] [--whole made] [--times N] [--out FOLDER]
 
 Real vLLM, the embedded model, the same token prompts, grammar, sampling and engine arguments for all. Every figure of
-each round comes from a process of its own that loads the model again. Writes overhead.json and overhead.md. Exit code
-1: a goal was missed. `vllm run-batch` and `LLM.chat` are compared as whole commands, in the first round alone. Twenty
-minutes for `made` with three rounds, an hour for `real`.
+each round comes from a process of its own that loads the model again. Writes a page for each work, overhead_made and
+overhead_real. Exit code 1: a goal was missed. `vllm run-batch` and `LLM.chat` are compared as whole commands, in the
+first round alone. Twenty minutes for `made` with three rounds, an hour for `real`.
 """
 
 from __future__ import annotations
@@ -111,14 +111,16 @@ def main() -> int:
         "made": lambda folder: overhead_work.write_made(folder, options.prompts),
         "real": lambda folder: overhead_work.write_real(folder, options.corpus, options.documents),
     }
-    comparisons: list[Comparison] = []
+    codes = []
     with tempfile.TemporaryDirectory(prefix="pipeline-bench-") as temporary:
         for name in options.work:
             folder = Path(temporary) / name
             job = makers[name](folder)
-            comparisons += measure(name, job, folder, options.times, has_rivals=name in options.whole)
-    page = Page("overhead", "What a run costs over vLLM alone", "make bench-overhead", comparisons, _PREFACE)
-    return compare.write_page(page, options.out)
+            comparisons = measure(name, job, folder, options.times, has_rivals=name in options.whole)
+            title = f"What a run costs over vLLM alone: {name} documents"
+            page = Page(f"overhead_{name}", title, "make bench-overhead", comparisons, _PREFACE)
+            codes.append(compare.write_page(page, options.out))
+    return max(codes)
 
 
 def _parse_options() -> argparse.Namespace:
