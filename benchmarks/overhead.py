@@ -120,7 +120,7 @@ def main() -> int:
             title = f"What a run costs over vLLM alone: {name} documents"
             page = Page(f"overhead_{name}", title, "make bench-overhead", comparisons, _PREFACE)
             codes.append(compare.write_page(page, options.out))
-    return max(codes)
+    return max(codes, default=0)
 
 
 def _parse_options() -> argparse.Namespace:
