@@ -93,7 +93,7 @@ def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Prompts of 4K, 32K and 131K tokens.")
     parser.add_argument("--corpus", type=Path, help="a folder of real documents; without it, only the made one is run")
     parser.add_argument("--windows", type=_numbers, default=list(_WINDOWS), help="context windows, the first: baseline")
-    parser.add_argument("--pages", type=int, default=200, help="of the made document, some 700 tokens each")
+    parser.add_argument("--pages", type=int, default=190, help="of the made document, some 670 tokens each")
     compare.add_options(parser, times=1)
     return parser.parse_args()
 
