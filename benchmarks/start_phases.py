@@ -18,7 +18,7 @@ from typing import TypeVar
 
 _IMPORTS = {
     "import: the command line": ("pipeline.cli.app", "pipeline.cli.run"),
-    "import: pyarrow, and no pandas": ("pipeline.tables.frameless",),
+    "import: pyarrow, and no pandas": ("pipeline.tables.lean",),
     "import: schemas": ("pipeline.schema.load",),
     "import: tokenizers": ("pipeline.prompts.hf_tokenizer",),
     "import: the rest of a run": ("pipeline.cli.progress", "pipeline.flow.local", "pipeline.flow.plan"),

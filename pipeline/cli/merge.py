@@ -40,7 +40,7 @@ def merge(
     from pipeline.flow.plan import build_plan
     from pipeline.flow.remerge import recorded_job, remerge
     from pipeline.tables.current import list_runs
-    from pipeline.tables.frameless import forgo_pandas
+    from pipeline.tables.lean import forgo_pandas
 
     forgo_pandas()
     if job is None and (var or set_):

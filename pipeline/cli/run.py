@@ -47,9 +47,10 @@ def run(
     from pipeline.cli.progress import open_watcher
     from pipeline.flow.local import run_job
     from pipeline.flow.plan import build_plan
-    from pipeline.tables.frameless import forgo_pandas
+    from pipeline.tables.lean import forgo_pandas, return_memory
 
     forgo_pandas()
+    return_memory()
     stop = Stop(None if time_limit is None else parse_duration(time_limit))
     options = options_from(limit, shard, retry_rejects, retry_code)
     settings = job_from(job, var, set_)

@@ -33,7 +33,7 @@ def show(output: OutputArgument, run: RunOption = None, rows: RowsOption = 10, a
     """Show the current tables of an output folder, with first rows, rejects and what to do about them."""
     from rich.console import Console
 
-    from pipeline.tables.frameless import forgo_pandas
+    from pipeline.tables.lean import forgo_pandas
 
     forgo_pandas()
     from pipeline.tables.current import list_runs, load_current, load_run

@@ -27,7 +27,7 @@ Numbers = NDArray[np.int64]
 _GROUP_LINES = 2_000
 _GROUP_BYTES = 16 << 20
 _SPOOL_BYTES = 4 << 20  # smaller than the table's own groups: a gathered group touches many of them
-_CACHE_BYTES = 32 << 20
+_CACHE_BYTES = 8 << 20
 _MOST_BYTES = 2**31 - 1
 
 

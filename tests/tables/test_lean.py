@@ -6,7 +6,7 @@ import sys
 import pytest
 
 MADE = "import sys, pyarrow as pa; table = pa.Table.from_pylist([dict(a=1)]); "
-FORGONE = "from pipeline.tables.frameless import forgo_pandas; forgo_pandas(); forgo_pandas(); "
+FORGONE = "from pipeline.tables.lean import forgo_pandas; forgo_pandas(); forgo_pandas(); "
 
 
 def said(code: str) -> str:
@@ -33,3 +33,12 @@ def test_pandas_that_is_loaded_stays() -> None:
 
 def test_the_imports_are_as_before() -> None:
     assert said(f"import sys; before = list(sys.meta_path); {FORGONE}print(sys.meta_path == before)") == "True"
+
+
+def test_another_allocator_serves() -> None:
+    code = "from pipeline.tables.lean import return_memory; return_memory(); import pyarrow as pa; a = pa.array([1]); "
+    code += "pool = pa.default_memory_pool(); print(pool.backend_name, pool.bytes_allocated() > 0)"
+    best = said(
+        "import pyarrow as pa; b = pa.supported_memory_backends(); print('jemalloc' if 'jemalloc' in b else b[0])"
+    )
+    assert said(code) == f"{best} True"
