@@ -58,11 +58,18 @@ def kill_trees(roots: list[psutil.Process]) -> None:
 
 
 def _wait_and_kill(parent: int) -> None:
-    """The child's whole life. The end of stdin alone is not enough: another child of the parent may hold the pipe."""
+    """The child's whole life. The end of stdin alone is not enough: another child of the parent may hold the pipe.
+
+    What was written before the parent disappeared is read in any case: the parent may be gone before this one began.
+    """
     roots: list[psutil.Process] = []
     unread = b""
-    while os.getppid() == parent:
-        if not select.select([0], [], [], _LOOK_S)[0]:
+    parent_lives = True
+    while True:
+        if not select.select([0], [], [], _LOOK_S if parent_lives else 0)[0]:
+            if not parent_lives:
+                break
+            parent_lives = os.getppid() == parent
             continue
         received = os.read(0, 4096)
         if not received:

@@ -13,6 +13,7 @@ from pipeline.engines.reaper import Reaper
 stubborn = "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); {}; time.sleep(600)"
 grandchild = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
 reaper = Reaper()
+{beginning}
 child = subprocess.Popen([sys.executable, "-c", stubborn.format(grandchild)])
 other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 reaper.watch(child.pid)
@@ -22,11 +23,17 @@ print(child.pid, other.pid, flush=True)
 """
 
 
-@pytest.mark.parametrize("ending", ["time.sleep(600)", "reaper.dismiss(); time.sleep(600)"])
-def test_the_watched_are_killed_and_nobody_else(ending: str) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", PARENT.replace("{ending}", ending)], stdout=subprocess.PIPE, text=True
-    ) as parent:
+SUSPENDED = "import psutil; psutil.Process(reaper._child.pid).suspend()"  # before its first line of Python
+
+
+@pytest.mark.parametrize(
+    ("beginning", "ending"),
+    [("", "time.sleep(600)"), (SUSPENDED, "time.sleep(600)"), ("", "reaper.dismiss(); time.sleep(600)")],
+    ids=["killed", "killed before the reaper began", "dismissed"],
+)
+def test_the_watched_are_killed_and_nobody_else(beginning: str, ending: str) -> None:
+    program = PARENT.replace("{beginning}", beginning).replace("{ending}", ending)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child, other = (psutil.Process(int(pid)) for pid in parent.stdout.readline().split())
         try:
@@ -36,6 +43,8 @@ def test_the_watched_are_killed_and_nobody_else(ending: str) -> None:
                 family.remove(other)
                 parent.kill()
                 parent.wait()
+                for process in family:
+                    process.resume()
                 assert psutil.wait_procs(family, timeout=10)[1] == []  # the reaper ended too
             else:
                 assert wait_until_ended(child)
