@@ -8,6 +8,7 @@ TABLES = {
     "responses": "One line for each answer of the model, also those that gave no record",
     "rejects": "One line for each item that was lost: why, and what to do about it",
     "conflicts": "One line for each value that lost when the answers of a document's chunks became one row",
+    "evidence": "One line for each value that an answer cited a quote for: where the quote stands, if it does",
 }
 """The tables that every job has, by their folder."""
 
@@ -18,6 +19,18 @@ CARRIED = "From the manifest, as it stands there"
 """A column that the manifest carries."""
 
 COLUMNS = {
+    "agreement": "Whether the value is what the quote says: agrees, disagrees, or unchecked",
+    "found_text": "The document's words; null where the quote was not found",
+    "grade": "How the quote was found: exact, normalized, parts, fuzzy, or missing",
+    "is_in_row": "Whether the row has the value; false for what lost a merge or was not let in",
+    "is_verified": "Whether the quote was found and does not disagree with the value",
+    "n_places": "Places where the quote stands in what the model read",
+    "page_label": "The label that the PDF gives the first of its pages",
+    "quote": "The quote as the model wrote it",
+    "score": "Similarity of quote and found text, 0 to 1",
+    "segments_cited": "Which of the segments, from 0, a found quote stands in; null where no task asks for quotes",
+    "speaker": "Who says it, where that is known",
+    "value": "The value that is cited for (JSON text)",
     "answered_run_id": "The run that generated the answer; this run's own unless it was there already",
     "attempt": "0 for the first time the question was asked, then 1, 2, ...",
     "chunk_index": "The chunk of the document, from 0; null when it is about no chunk",

@@ -172,13 +172,35 @@ class OutputSection(_Frozen):
     folder: str = Field(min_length=1)
 
 
+class EvidenceSection(_Frozen):
+    """`[evidence]`: what becomes of values whose quote (`x-evidence`) is not in the document, or says otherwise."""
+
+    unverified: Literal["keep", "null", "reject"] = "keep"
+    """keep: the value stands in the row. null: it does not. reject: its answer is asked again, and lost at the end.
+    The evidence table has it in any case."""
+    min_score: float = Field(default=0.85, ge=0.5, le=1)
+    """Least similarity at which a quote that is not there to the letter counts as found; 1: none does."""
+
+
 class GatesSection(_Frozen):
-    """`[gates]`: what is still good enough. A run that fails one is committed, and exits with 5."""
+    """`[gates]`: what is still good enough. A run or an evaluation that fails one exits with 5.
+
+    A run, which is committed all the same, judges what it can know: the two ratios of losses and min_evidence_ratio.
+    `pipeline eval` judges the last four.
+    """
 
     max_reject_ratio: float = Field(default=1.0, ge=0, le=1)
     """Most sources lost, of all sources."""
     max_answer_reject_ratio: float = Field(default=1.0, ge=0, le=1)
     """Most answers lost, of all prompts."""
+    min_evidence_ratio: float = Field(default=0.0, ge=0, le=1)
+    """Least share of cited values that are verified, of those in the rows and those that were not let in."""
+    min_f1: float | dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default=0.0)
+    """Least F1 of each field that the gold file annotates, or, as a table, of these fields."""
+    min_valid_ratio: float = Field(default=0.0, ge=0, le=1)
+    """Least share of questions whose answer was valid JSON of the schema."""
+    max_p95_s: float | None = Field(default=None, gt=0)
+    """Most seconds within which 95 of 100 answers came."""
 
 
 class Job(_Frozen):
@@ -193,6 +215,7 @@ class Job(_Frozen):
     retries: RetriesSection = RetriesSection()
     chunking: ChunkingSection = ChunkingSection()
     journal: JournalSection = JournalSection()
+    evidence: EvidenceSection = EvidenceSection()
     output: OutputSection
     gates: GatesSection = GatesSection()
     project: Path = Field(default=Path(), exclude=True)

@@ -1,6 +1,6 @@
 """What the tables look like: one Arrow schema a table.
 
-`sources/`, `documents/`, `responses/`, `rejects/` and `conflicts/` are the same for every job. `records/<task>/` is the
+`sources/`, `documents/`, `responses/`, `rejects/`, `conflicts/` and `evidence/` are the same for every job. `records/<task>/` is the
 user's schema and, after its columns, the lineage of the row. Columns that a manifest carries stand last, as `_<name>`.
 The journal holds what must not be paid for twice: documents that were read and answers that were generated.
 """
@@ -70,6 +70,7 @@ DOCUMENTS = pa.schema(
         pa.field("n_chunks", pa.int32(), nullable=False),
         pa.field("text", pa.large_string(), nullable=False),
         pa.field("segments", pa.list_(SEGMENT), nullable=False),
+        pa.field("segments_cited", pa.list_(pa.int32())),
         pa.field("metadata", pa.map_(pa.string(), pa.string()), nullable=False),
         pa.field("reading", pa.string(), nullable=False),
         pa.field("engine", pa.string(), nullable=False),
@@ -143,6 +144,37 @@ CONFLICTS = pa.schema(
         pa.field("last_page", pa.int32()),
         pa.field("start_ms", pa.int64()),
         pa.field("end_ms", pa.int64()),
+        pa.field("engine", pa.string(), nullable=False),
+        pa.field("run_id", pa.string(), nullable=False),
+    ]
+)
+
+EVIDENCE = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("doc_key", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("pointer", pa.string(), nullable=False),
+        pa.field("is_in_row", pa.bool_(), nullable=False),
+        pa.field("value", pa.string(), nullable=False),
+        pa.field("quote", pa.string(), nullable=False),
+        pa.field("is_verified", pa.bool_(), nullable=False),
+        pa.field("grade", pa.string(), nullable=False),
+        pa.field("score", pa.float64(), nullable=False),
+        pa.field("agreement", pa.string(), nullable=False),
+        pa.field("found_text", pa.string()),
+        pa.field("start", pa.int64()),
+        pa.field("end", pa.int64()),
+        pa.field("n_places", pa.int32(), nullable=False),
+        pa.field("first_page", pa.int32()),
+        pa.field("last_page", pa.int32()),
+        pa.field("page_label", pa.string()),
+        pa.field("start_ms", pa.int64()),
+        pa.field("end_ms", pa.int64()),
+        pa.field("speaker", pa.string()),
+        pa.field("chunk_index", pa.int32(), nullable=False),
+        pa.field("part", pa.string(), nullable=False),
         pa.field("engine", pa.string(), nullable=False),
         pa.field("run_id", pa.string(), nullable=False),
     ]
