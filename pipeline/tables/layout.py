@@ -1,8 +1,9 @@
 """What the tables look like: one Arrow schema a table.
 
-`sources/`, `documents/`, `responses/`, `rejects/`, `conflicts/` and `evidence/` are the same for every job. `records/<task>/` is the
-user's schema and, after its columns, the lineage of the row. Columns that a manifest carries stand last, as `_<name>`.
-The journal holds what must not be paid for twice: documents that were read and answers that were generated.
+`sources/`, `documents/`, `responses/`, `rejects/`, `conflicts/` and `evidence/` are the same for every job.
+`records/<task>/` is the user's schema and, after its columns, the lineage of the row. Columns that a manifest carries
+stand last, as `_<name>`. The journal holds what must not be paid for twice: documents that were read and answers
+that were generated.
 """
 
 from __future__ import annotations

@@ -1,0 +1,256 @@
+"""Where a quote stands in a text: the quote as a model wrote it in, a span of the text and how sure it is out.
+
+    exact       to the letter
+    normalized  but for what `folding` folds away: white space, case, quotation marks, dashes, Markdown, Unicode forms
+    parts       its parts are there in their order, and little between them: an ellipsis, or a page's end and the next
+                one's head that the model left out
+    fuzzy       but for some characters; the digits are all the same
+    missing     it is not there
+
+A quote begins and ends where words do, unless it is long. Takes time in proportion to the text: once to index it, and
+little more for each quote. Source of the search for what is similar: seeds of equal length on one diagonal, then
+Myers' alignment with free ends in the text (edlib).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+import edlib
+
+from pipeline.answers.folding import Folded, fold, fold_text, is_folded_away
+from pipeline.answers.seeds import Seeds
+
+MIN_SCORE = 0.85
+"""Least similarity of a fuzzy find."""
+_LONG = 12
+"""Folded characters from which a quote may begin or end inside a word, and from which it may be similar only; in
+scripts of syllables and words a third of it."""
+_MOST_PLACES = 100
+_GAP = 600
+"""Folded characters that may stand between the parts of a quote."""
+_PART = 8
+"""Folded characters that a part has at least."""
+_ELLIPSIS = re.compile(r"[\[(]?(?:\.\s?\.\s?\.+|…+)[\])]?")
+_DIGITS = re.compile(r"\d+")
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ud7af\uf900-\ufaff]")
+"""Letters of scripts that put no space between words; Hangul, which does, is written in syllables all the same."""
+
+
+class Grade(StrEnum):
+    """How a quote was found, the surest first."""
+
+    EXACT = "exact"
+    NORMALIZED = "normalized"
+    PARTS = "parts"
+    FUZZY = "fuzzy"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """What became of a quote.
+
+    Attributes:
+        grade: How it was found.
+        score: Share of the folded quote that stands there, 0 to 1; 1 but for fuzzy, 0 when missing.
+        start: First character in the text (inclusive); 0 when missing.
+        end: End of the characters (exclusive); 0 when missing.
+        n_places: Places where it stands, up to 100; the span is the first. 0 when missing.
+    """
+
+    grade: Grade
+    score: float = 0.0
+    start: int = 0
+    end: int = 0
+    n_places: int = 0
+
+
+MISSING = Located(Grade.MISSING)
+
+
+class QuoteFinder:
+    """Finds quotes in one text.
+
+    Args:
+        text: The text.
+        min_score: Least similarity of a fuzzy find, 0.5 to 1; 1: no find is fuzzy.
+    """
+
+    def __init__(self, text: str, min_score: float = MIN_SCORE) -> None:
+        self._text, self._min_score = text, min_score
+
+    @cached_property
+    def _folded(self) -> Folded:
+        return fold(self._text)
+
+    @cached_property
+    def _seeds(self) -> Seeds:
+        return Seeds(self._folded.text)
+
+    def find(self, quote: str) -> Located:
+        """Where a quote stands; of several places the first."""
+        quote = quote.strip()
+        folded = fold_text(quote)
+        if not folded:
+            return MISSING
+        return (
+            self._exact(quote, len(folded))
+            or self._normalized(quote, folded)
+            or self._elided(quote)
+            or self._similar(folded)
+            or MISSING
+        )
+
+    def _exact(self, quote: str, n_folded: int) -> Located | None:
+        text = self._text
+        return self._first_whole(
+            Grade.EXACT, ((i, i + len(quote)) for i in _occurrences(text, quote)), may_cut=n_folded >= _LONG
+        )
+
+    def _normalized(self, quote: str, folded: str) -> Located | None:
+        text = self._folded.text
+        spans = (self._span(i, i + len(folded), quote) for i in _occurrences(text, folded))
+        return self._first_whole(Grade.NORMALIZED, spans, may_cut=len(folded) >= _LONG)
+
+    def _first_whole(self, grade: Grade, spans: Iterator[tuple[int, int]], *, may_cut: bool) -> Located | None:
+        """The first span that cuts no word; if there is none and it may cut one, the first."""
+        found = list(spans)
+        whole = [span for span in found if not (self._is_inside(span[0]) or self._is_inside(span[1]))]
+        places = whole or (found if may_cut else [])
+        return Located(grade, 1.0, *places[0], len(places)) if places else None
+
+    def _elided(self, quote: str) -> Located | None:
+        """A quote with an ellipsis: its parts, one after the other."""
+        parts = [part for part in map(fold_text, _ELLIPSIS.split(quote)) if part]
+        if len(parts) < 2 or min(map(len, parts)) < self._least(_PART, parts[0]):
+            return None
+        for first in _occurrences(self._folded.text, parts[0]):
+            end = first + len(parts[0])
+            for part in parts[1:]:
+                start = self._folded.text.find(part, end, end + _GAP + len(part))
+                if start < 0:
+                    break
+                end = start + len(part)
+            else:
+                return Located(Grade.PARTS, 1.0, *self._span(first, end), 1)
+        return None
+
+    def _similar(self, folded: str) -> Located | None:
+        """A quote of which only a part, or two parts, or nearly all stand there."""
+        if len(folded) < self._least(_LONG, folded):
+            return None
+        diagonals = self._seeds.diagonals(folded)
+        return self._bridged(folded, diagonals) or self._fuzzy(folded, diagonals)
+
+    def _bridged(self, folded: str, diagonals: list[int]) -> Located | None:
+        """A quote that leaves out what stands between two of its parts, such as the foot of a page."""
+        text, least = self._folded.text, self._least(_PART, folded)
+        for first in diagonals:
+            head = _n_equal(folded, text[max(first, 0) : first + len(folded)]) if first >= 0 else 0
+            for last in diagonals:
+                if not (least <= head and 0 < last - first <= _GAP + len(folded)):
+                    continue
+                tail = _n_equal(folded[::-1], text[max(last, 0) : last + len(folded)][::-1])
+                if tail >= least and head + tail >= len(folded):
+                    return Located(Grade.PARTS, 1.0, *self._span(first, last + len(folded)), 1)
+        return None
+
+    def _fuzzy(self, folded: str, diagonals: list[int]) -> Located | None:
+        n_errors = int((1 - self._min_score) * len(folded) + 1e-9)
+        if not n_errors:
+            return None
+        alphabet = {char: 1 + i % 255 for i, char in enumerate(dict.fromkeys(folded))}
+        query = bytes(alphabet[char] for char in folded)
+        best: tuple[int, int, int] | None = None
+        for diagonal in diagonals:
+            start = max(0, diagonal - n_errors - self._seeds.width)
+            window = self._folded.text[start : diagonal + len(folded) + n_errors + self._seeds.width]
+            target = bytes(alphabet.get(char, 0) for char in window)
+            aligned = edlib.align(query, target, mode="HW", task="locations", k=n_errors)
+            if aligned["editDistance"] >= 0:
+                n_errors = aligned["editDistance"] - 1
+                best = self._best_ends(aligned["locations"], start, aligned["editDistance"])
+                if n_errors < 0:
+                    break
+        if best is None or not _has_digits(folded, self._folded.text[best[0] : best[1]]):
+            return None
+        return Located(Grade.FUZZY, 1 - best[2] / len(folded), *self._span(best[0], best[1]), 1)
+
+    def _best_ends(self, locations: list[tuple[int, int]], start: int, distance: int) -> tuple[int, int, int]:
+        """Of alignments that are as good, one that cuts no word, and of those the longest."""
+
+        def worth(location: tuple[int, int]) -> tuple[int, int]:
+            first, last = self._span(start + location[0], start + location[1] + 1)
+            return -self._is_inside(first) - self._is_inside(last), last - first
+
+        first, last = max(locations, key=worth)
+        return start + first, start + last + 1, distance
+
+    def _span(self, first: int, last: int, quote: str = "") -> tuple[int, int]:
+        """The characters that a span of folded ones came from, with the quotation marks that the quote has too."""
+        origins, text = self._folded.origins, self._text
+        start, end = int(origins[first]), int(origins[last - 1]) + 1
+        before, after = _n_folded_away(quote), _n_folded_away(quote[::-1])
+        while before and start and is_folded_away(text[start - 1]):
+            start, before = start - 1, before - 1
+        while after and end < len(text) and is_folded_away(text[end]):
+            end, after = end + 1, after - 1
+        return start, end
+
+    def _is_inside(self, position: int) -> bool:
+        """Whether a position of the text stands between two characters of one word."""
+        return 0 < position < len(self._text) and _is_joined(self._text[position - 1], self._text[position])
+
+    @staticmethod
+    def _least(n_characters: int, folded: str) -> int:
+        """So many letters, or as much in a script that says more with each."""
+        return n_characters // 3 if _UNSPACED.match(folded) else n_characters
+
+
+def _occurrences(text: str, part: str) -> Iterator[int]:
+    """The first _MOST_PLACES of them; they may overlap."""
+    position = text.find(part)
+    for _ in range(_MOST_PLACES):
+        if position < 0:
+            return
+        yield position
+        position = text.find(part, position + 1)
+
+
+def _n_equal(left: str, right: str) -> int:
+    """Characters that two texts begin with alike."""
+    n_equal, most = 0, min(len(left), len(right))
+    while most > n_equal:  # doubling would not help: texts are short
+        middle = (n_equal + most + 1) // 2
+        if left[n_equal:middle] == right[n_equal:middle]:
+            n_equal = middle
+        else:
+            most = middle - 1
+    return n_equal
+
+
+def _n_folded_away(quote: str) -> int:
+    """Characters at its beginning of which nothing is left, but for white space."""
+    return next((i for i, char in enumerate(quote) if not is_folded_away(char)), len(quote))
+
+
+def _has_digits(quote: str, found: str) -> bool:
+    """Whether the numbers of a quote all stand in what was found, in their order; others may stand between."""
+    left = iter(_DIGITS.findall(found))
+    return all(number in left for number in _DIGITS.findall(quote))
+
+
+def _is_joined(left: str, right: str) -> bool:
+    if _UNSPACED.match(left) or _UNSPACED.match(right):
+        return unicodedata.category(right)[0] == "M"
+    return _is_of_word(left) and _is_of_word(right)
+
+
+def _is_of_word(char: str) -> bool:
+    return char.isalnum() or unicodedata.category(char)[0] == "M"
