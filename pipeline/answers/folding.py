@@ -2,7 +2,7 @@
 
 Folded away are white space, letter case, quotation marks, hyphens and dashes (but for those before a digit: -5,
 2019-2020), Markdown, bullets, invisible characters, compatibility forms (ligatures, full width, presentation forms)
-and the script of digits. Accents are kept, decomposed. White space goes altogether: a line's end may or may not be some.
+and the script of digits. Accents are kept, decomposed. White space goes altogether: it is as good as any line's end.
 
 Source of the forms: Unicode Standard Annex 15, NFKD; case folding of the Unicode Standard, section 3.13.
 """

@@ -20,11 +20,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import repeat
 
 import edlib
 
 from pipeline.answers.folding import Folded, fold, fold_text, is_folded_away
-from pipeline.answers.seeds import Seeds
+from pipeline.answers.seeds import Hits, Seeds
 
 MIN_SCORE = 0.85
 """Least similarity of a fuzzy find."""
@@ -99,13 +100,12 @@ class QuoteFinder:
         folded = fold_text(quote)
         if not folded:
             return MISSING
-        return (
-            self._exact(quote, len(folded))
-            or self._normalized(quote, folded)
-            or self._elided(quote)
-            or self._similar(folded)
-            or MISSING
-        )
+        hits = self._seeds.hits(folded)
+        if hits.are_complete or is_folded_away(quote[0]) or is_folded_away(quote[-1]):  # whose folding looks around
+            there = self._exact(quote, len(folded)) or self._normalized(quote, folded)
+            if there is not None:
+                return there
+        return self._elided(quote) or self._similar(folded, hits) or MISSING
 
     def _exact(self, quote: str, n_folded: int) -> Located | None:
         text = self._text
@@ -141,11 +141,11 @@ class QuoteFinder:
                 return Located(Grade.PARTS, 1.0, *self._span(first, end), 1)
         return None
 
-    def _similar(self, folded: str) -> Located | None:
+    def _similar(self, folded: str, hits: Hits) -> Located | None:
         """A quote of which only a part, or two parts, or nearly all stand there."""
         if len(folded) < self._least(_LONG, folded):
             return None
-        diagonals = self._seeds.diagonals(folded)
+        diagonals = hits.diagonals()
         return self._bridged(folded, diagonals) or self._fuzzy(folded, diagonals)
 
     def _bridged(self, folded: str, diagonals: list[int]) -> Located | None:
@@ -166,12 +166,12 @@ class QuoteFinder:
         if not n_errors:
             return None
         alphabet = {char: 1 + i % 255 for i, char in enumerate(dict.fromkeys(folded))}
-        query = bytes(alphabet[char] for char in folded)
+        query = bytes(map(alphabet.__getitem__, folded))
         best: tuple[int, int, int] | None = None
         for diagonal in diagonals:
             start = max(0, diagonal - n_errors - self._seeds.width)
             window = self._folded.text[start : diagonal + len(folded) + n_errors + self._seeds.width]
-            target = bytes(alphabet.get(char, 0) for char in window)
+            target = bytes(map(alphabet.get, window, repeat(0)))
             aligned = edlib.align(query, target, mode="HW", task="locations", k=n_errors)
             if aligned["editDistance"] >= 0:
                 n_errors = aligned["editDistance"] - 1
