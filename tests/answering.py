@@ -127,7 +127,7 @@ def _build_prompt(contract: Contract, tokenizer: Tokenizer) -> Prompt:
     text = contract.path.with_suffix(".txt").read_text(encoding="utf-8")
     segment = Segment(SegmentKind.PARAGRAPH, 0, len(text))
     document = Document(contract.name, contract.name, contract.path.name, "text", text, (segment,))
-    form = describe_answer(contract.normal, contract.counted, is_wrapped=contract.is_wrapped)
+    form = describe_answer(contract.cited, contract.counted, is_wrapped=contract.is_wrapped)
     question = Question(contract.name, INSTRUCTIONS, contract.decoder_schema, contract.max_tokens, form)
     maker = PromptMaker(tokenizer, [question], CONTEXT_WINDOW)
     (chunk,) = maker.cut(document)

@@ -46,6 +46,7 @@ def reduction_contract(contract: Contract) -> Contract:
         contract,
         schema=normal,
         normal=normal,
+        cited=normal,
         decoder_schema=decoder_schema,
         longest_bytes=longest_answer_bytes(decoder_schema),
         validator=build_validator(json.dumps(normal)),

@@ -86,7 +86,7 @@ def _task(contract: Contract) -> dict[str, Any]:
                 "of": _OWNER[share.is_ours],
                 "tokens": share.tokens,
             }
-            for share in share_budget(contract.answer, contract.max_tokens)
+            for share in share_budget(contract.asked, contract.max_tokens)
         ],
         "findings": [
             {"pointer": f.pointer, "keyword": f.keyword, "level": f.level.value, "reason": f.reason}

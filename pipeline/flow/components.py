@@ -55,7 +55,7 @@ def build_components(
         contract = contracts[task.name]
         form = [
             contract.decoder_schema,
-            describe_answer(contract.normal, contract.counted, is_wrapped=contract.is_wrapped),
+            describe_answer(contract.cited, contract.counted, is_wrapped=contract.is_wrapped),
         ]
         facts |= {
             f"schema {contract.path.name}{_OF_TASK}{task.name}": contract.schema,

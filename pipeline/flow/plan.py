@@ -177,7 +177,7 @@ def _question(job: Job, task: TaskSection, contract: Contract) -> Question:
         instructions=task.instructions,
         decoder_schema=contract.decoder_schema,
         max_tokens=contract.max_tokens,
-        answer_form=describe_answer(contract.normal, contract.counted, is_wrapped=contract.is_wrapped),
+        answer_form=describe_answer(contract.cited, contract.counted, is_wrapped=contract.is_wrapped),
         keeps_room_for_reason=job.retries.max_attempts > 1,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from pipeline.schema.citing import CITED, QUOTE, VALUE, is_cited
 from pipeline.schema.intersect import Schema
 
 MAX_DEPTH = 4
@@ -23,6 +24,11 @@ _WORDS = {
     "date-time": "YYYY-MM-DDThh:mm:ssZ",
     "time": "hh:mm:ss",
 }
+_CITED = "as quote and value"
+QUOTE_WISH = (
+    f'Write what is asked for {_CITED} as {{"{QUOTE}": ..., "{VALUE}": ...}}: first copy the words of the document '
+    "that say it, letter by letter, one sentence at most; then give the value that they say."
+)
 _WHOLE = {"array": "a JSON list", "object": "a JSON object"}
 
 
@@ -34,18 +40,20 @@ def describe_answer(normal: Schema, counted: Collection[str] = (), *, is_wrapped
         parties (a list; each with: name, role (one of: landlord, tenant))."
 
     Args:
-        normal: The normal form of a schema; its top level is an object with properties.
+        normal: The normal form of a schema, with quotes where it asks for them; its top level is an object with
+            properties.
         counted: Lists of which the answer first says how many items there are.
         is_wrapped: Whether the answer is not the object itself, but the value of its one property.
     """
+    wish = f" {QUOTE_WISH}" if is_cited(normal) else ""
     if is_wrapped:
-        return f"Answer with {_described_value(normal['properties']['value'])}."
+        return f"Answer with {_described_value(normal['properties']['value'])}.{wish}"
     fields = []
     for name, node in normal["properties"].items():
         if name in counted:
             fields.append(f"_n_{name} (how many {name} there are in this part of the document, a whole number)")
         fields.append(_field(name, node, MAX_DEPTH))
-    return f"Answer with a JSON object with these fields: {', '.join(fields)}."
+    return f"Answer with a JSON object with these fields: {', '.join(fields)}.{wish}"
 
 
 def _described_value(node: Schema) -> str:
@@ -71,11 +79,15 @@ def _field(name: str, node: Schema, depth: int) -> str:
 
 
 def _described(node: Schema) -> str:
+    if node.get(CITED) is True:
+        return _described(node["properties"][VALUE])
     return " ".join(str(node.get("description", "")).split()).rstrip(".")
 
 
 def _form(node: Schema, depth: int) -> str:
     """What a value looks like; empty for text, which needs no words."""
+    if node.get(CITED) is True:
+        return "; ".join(filter(None, (_form(node["properties"][VALUE], depth), _CITED)))
     if "enum" in node:
         values = [str(value) for value in node["enum"] if value is not None]
         return "one of: " + ", ".join(values[:MAX_VALUES]) if values else ""

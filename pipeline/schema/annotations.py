@@ -1,4 +1,4 @@
-"""Our own keywords, `x-merge`, `x-key` and `x-count-first`: are they used where they mean something?"""
+"""Our own keywords, `x-merge`, `x-key`, `x-count-first` and `x-evidence`: are they used where they mean something?"""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ def check_values(met: dict[str, Met]) -> None:
         SchemaError: one has not.
     """
     for pointer, part in met.items():
-        merge, key, count = (part.schema.get(name) for name in ("x-merge", "x-key", "x-count-first"))
+        merge, key = (part.schema.get(name) for name in ("x-merge", "x-key"))
         if "x-merge" in part.schema and merge not in [*Policy]:
             known = ", ".join(policy.value for policy in Policy)
             raise SchemaError(f"at {child(pointer, 'x-merge')}: found {merge!r}, expected one of: {known}")
         names = isinstance(key, list) and key and all(isinstance(name, str) for name in key)
         if "x-key" in part.schema and not names:
             raise SchemaError(f"at {child(pointer, 'x-key')}: found {key!r}, expected a list of names of properties")
-        if "x-count-first" in part.schema and not isinstance(count, bool):
-            raise SchemaError(f"at {child(pointer, 'x-count-first')}: found {count!r}, expected true or false")
+        for keyword in ("x-count-first", "x-evidence"):
+            if keyword in part.schema and not isinstance(part.schema[keyword], bool):
+                found = part.schema[keyword]
+                raise SchemaError(f"at {child(pointer, keyword)}: found {found!r}, expected true or false")
 
 
 def check_use(node: Schema, columns: tuple[Column, ...]) -> None:
@@ -42,7 +44,7 @@ def check_use(node: Schema, columns: tuple[Column, ...]) -> None:
         SchemaError: a policy does not fit its column, an `x-key` names no property of the items, or `x-count-first`
             stands anywhere but at a list that is a property of the top level.
     """
-    for keyword in ("x-merge", "x-key"):
+    for keyword in ("x-merge", "x-key", "x-evidence"):
         if keyword in node and has_columns(node):
             raise SchemaError(f"at /{keyword}: the top level is no column; write it at one of its properties")
     for column in columns:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import floor
 
+from pipeline.schema.citing import IS_QUOTE, QUOTE_LENGTH
 from pipeline.schema.grammar import MOST_LEAST, enforceable_text, grammar_error, text_limits
 from pipeline.schema.intersect import NEVER, Schema, is_never, union
 from pipeline.schema.lark import FREE_KEY
@@ -101,6 +102,8 @@ def _bounded(node: Schema, bounds: Bounds) -> Schema:
 
 
 def _string(node: Schema, bounds: Bounds) -> Schema:
+    if node.get(IS_QUOTE) is True:
+        return {**node, "maxLength": min(bounds.length, QUOTE_LENGTH)}
     kept = enforceable_text(node)
     least, share = node.get("minLength", 0), bounds.length
     lengths = {"minLength": least} if least else {}

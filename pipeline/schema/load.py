@@ -10,6 +10,7 @@ from jsonschema.protocols import Validator
 from pipeline.errors import SchemaError
 from pipeline.schema.annotations import check_use, check_values
 from pipeline.schema.bounded import counted_lists
+from pipeline.schema.citing import with_quotes
 from pipeline.schema.columns import Column, build_columns, has_columns
 from pipeline.schema.decoder import build_decoder_schema
 from pipeline.schema.dialect import Upgraded
@@ -42,7 +43,9 @@ class Contract:
         validator: The validator form.
         columns: The columns of the table, in order.
         lint: What enforces each constraint, in the schema's order.
-        normal: The normal form, of which decoder form and columns are made.
+        normal: The normal form, of which the columns are made.
+        cited: The normal form with quotes where the schema asks for them (`x-evidence`; see `citing.py`), of which the
+            decoder form is made; `normal` itself where it asks for none.
         counted: Top-level lists of which the model first says how many items it sees (`x-count-first`). In an answer,
             the property `_n_<name>` stands before each; it is no column.
         is_wrapped: Whether the schema's answer is no object with properties (a list, a map, a number, ...). The table
@@ -61,19 +64,33 @@ class Contract:
     columns: tuple[Column, ...]
     lint: tuple[Finding, ...]
     normal: Schema
+    cited: Schema
     counted: tuple[str, ...] = ()
     is_wrapped: bool = False
     look: Look = never_sure
 
     @property
     def answer(self) -> Schema:
-        """The normal form of the bare answer: what the model writes."""
-        wrapped: Schema = self.normal["properties"]["value"] if self.is_wrapped else self.normal
-        return wrapped
+        """The normal form of the bare answer."""
+        return self._bare(self.normal)
+
+    @property
+    def asked(self) -> Schema:
+        """The bare answer as the model writes it: with quotes."""
+        return self._bare(self.cited)
 
     def decoder_for(self, max_tokens: int) -> str:
         """The decoder form for answers of another length."""
-        return self.decoder_schema if max_tokens == self.max_tokens else build_decoder_schema(self.answer, max_tokens)
+        return self.decoder_schema if max_tokens == self.max_tokens else build_decoder_schema(self.asked, max_tokens)
+
+    @property
+    def asks_for_quotes(self) -> bool:
+        """Whether any value is asked for with a quote."""
+        return self.cited is not self.normal
+
+    def _bare(self, form: Schema) -> Schema:
+        bare: Schema = form["properties"]["value"] if self.is_wrapped else form
+        return bare
 
 
 def load_contract(path: Path, max_tokens: int) -> Contract:
@@ -98,10 +115,12 @@ def _build(path: Path, text: str, max_tokens: int) -> Contract:
     met, form = _follow(upgraded)
     answer = form.node
     is_wrapped = not has_columns(answer)
-    normal: Schema = {"type": "object", "properties": {"value": answer}, "required": ["value"]}
-    columns = build_columns(normal if is_wrapped else answer)
+    whole: Schema = {"type": "object", "properties": {"value": answer}, "required": ["value"]}
+    normal = whole if is_wrapped else answer
+    columns = build_columns(normal)
     check_use(answer, columns)
-    decoder_schema = build_decoder_schema(answer, max_tokens)
+    cited = with_quotes(normal)
+    decoder_schema = build_decoder_schema(cited["properties"]["value"] if is_wrapped else cited, max_tokens)
     _check_grammar(decoder_schema)
     longest_bytes = longest_answer_bytes(decoder_schema)
     return Contract(
@@ -114,7 +133,8 @@ def _build(path: Path, text: str, max_tokens: int) -> Contract:
         validator=build_validator(text),
         columns=columns,
         lint=lint(upgraded, met, form, columns, Length(max_tokens, decoder_schema, longest_bytes)),
-        normal=normal if is_wrapped else answer,
+        normal=normal,
+        cited=cited,
         counted=counted_lists(answer),
         is_wrapped=is_wrapped,
         look=build_look(text),
