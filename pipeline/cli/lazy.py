@@ -7,7 +7,7 @@ from importlib import import_module
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-_NAMES = ("run", "check", "schema", "show", "merge")
+_NAMES = ("run", "check", "schema", "show", "merge", "report")
 
 
 class LazyCommands(TyperGroup):

@@ -59,13 +59,23 @@ class _Part:
             batches = file.iter_batches(_COUNTED_LINES, columns=self._telling)
             return sum(int(pc.sum(self._kept(batch)).as_py() or 0) for batch in batches)
 
-    def lines(self, wanted: Callable[[str], bool]) -> Iterator[dict[str, Any]]:
+    def lines(
+        self, wanted: Callable[[str], bool], doc_ids: Collection[str] | None, n_at_once: int
+    ) -> Iterator[dict[str, Any]]:
+        only = None if doc_ids is None else pa.array(sorted(doc_ids), pa.string())
         with _opened(self.path) as file:
             names = [name for name in file.schema_arrow.names if wanted(name)]
             telling = [name for name in self._telling if name not in names]
-            for batch in file.iter_batches(_BATCH_LINES, columns=[*names, *telling]):
+            for batch in file.iter_batches(n_at_once, columns=[*names, *telling]):
                 kept = batch if self.settled is None else batch.filter(self._kept(batch))
+                if only is not None:
+                    kept = kept.filter(pc.is_in(kept.column(self._telling[0]), value_set=only))
                 yield from kept.select(names).to_pylist()
+
+    def json_schema(self) -> str | None:
+        with _opened(self.path) as file:
+            text = (file.schema_arrow.metadata or {}).get(b"json_schema")
+        return None if text is None else text.decode()
 
     @property
     def _telling(self) -> list[str]:
@@ -103,16 +113,36 @@ class TableView:
     size_bytes: int
     _parts: tuple[_Part, ...]
 
-    def iter_rows(self, wanted: Callable[[str], bool] = lambda name: True) -> Iterator[dict[str, Any]]:
+    def iter_rows(
+        self,
+        wanted: Callable[[str], bool] = lambda name: True,
+        *,
+        doc_ids: Collection[str] | None = None,
+        n_at_once: int = _BATCH_LINES,
+    ) -> Iterator[dict[str, Any]]:
         """The lines, earliest run first, in the order of its file; of the columns that are wanted, read lazily.
 
         Runs of a job whose schema has changed have different columns.
+
+        Args:
+            wanted: Says of a column's name whether it is read.
+            doc_ids: Only the lines of these documents; None: all.
+            n_at_once: Lines held in memory at most; few where each is large.
 
         Raises:
             OutputError: A file cannot be read.
         """
         for part in self._parts:
-            yield from part.lines(wanted)
+            yield from part.lines(wanted, doc_ids, n_at_once)
+
+    def json_schemas(self) -> dict[str, str]:
+        """Of a table of rows: the task's JSON Schema as text, by the run that wrote with it.
+
+        Raises:
+            OutputError: A file cannot be read.
+        """
+        found = {part.path.parent.name.removeprefix("run="): part.json_schema() for part in self._parts}
+        return {run_id: text for run_id, text in found.items() if text is not None}
 
 
 def list_runs(output: Path) -> list[str]:
