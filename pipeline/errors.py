@@ -96,6 +96,7 @@ class RejectCode(StrEnum):
     INVALID_JSON = "invalid_json"
     SCHEMA_VIOLATION = "schema_violation"
     SALVAGED = "salvaged"
+    UNVERIFIED = "unverified"
     LIST_SHORT = "list_short"
     LIMIT_REACHED = "limit_reached"
     REDUCE_FAILED = "reduce_failed"
@@ -143,6 +144,7 @@ _REJECTS: dict[RejectCode, tuple[Stage, str]] = {
     RejectCode.INVALID_JSON: (Stage.VALIDATE, "Read the raw text in responses/; try another model."),
     RejectCode.SCHEMA_VIOLATION: (Stage.VALIDATE, "Read the detail; say the rule in the instructions, or loosen it."),
     RejectCode.SALVAGED: (Stage.VALIDATE, "Raise max_tokens or use smaller chunks: the items after the cut are lost."),
+    RejectCode.UNVERIFIED: (Stage.VALIDATE, "Look at the pages; evidence.unverified = 'keep' lets such values in."),
     RejectCode.LIST_SHORT: (Stage.VALIDATE, "Look at these pages: the model counted more items than it listed."),
     RejectCode.LIMIT_REACHED: (Stage.VALIDATE, "Raise max_tokens, or give the field a maxLength or maxItems."),
     RejectCode.REDUCE_FAILED: (Stage.VALIDATE, "Raise max_tokens; the row holds the first of the values instead."),

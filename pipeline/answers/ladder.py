@@ -117,10 +117,9 @@ class Ladder:
             return None
         max_tokens = min(prompt.max_tokens + n_eighths * eighth, 2 * prompt.max_tokens)
         form = _decoder_form(contract, max_tokens)
-        if isinstance(answer, Kept) and answer.code is RejectCode.LIMIT_REACHED:
-            values = answer.record.values
-            if find_reached(values["value"] if contract.is_wrapped else values, form):
-                return None
+        is_limit = answer.code is RejectCode.LIMIT_REACHED
+        if isinstance(answer, Kept) and is_limit and find_reached(answer.written, form):
+            return None
         return dataclasses.replace(prompt, attempt=prompt.attempt + 1, max_tokens=max_tokens, decoder_schema=form)
 
 

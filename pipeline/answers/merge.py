@@ -130,12 +130,10 @@ class _Merging:
 
     def _union(self, found: Sequence[Found], column: Column, pointer: str) -> list[JSON]:
         """Every item once, in the order in which they were first seen; of items with one key their fields merge."""
-        of_item = column.children[0]
         groups: dict[str, list[Found]] = {}
         for one in found:
             for item in one.value if isinstance(one.value, list) else ():
-                identity = _key(item, column) or sameness(item, of_item)
-                groups.setdefault(identity, []).append(replace(one, value=item))
+                groups.setdefault(item_identity(item, column), []).append(replace(one, value=item))
         return [
             self._item(group, column, child(pointer, i)) if _key(group[0].value, column) else group[0].value
             for i, group in enumerate(groups.values())
@@ -159,6 +157,16 @@ class _Merging:
         ]
 
 
+def item_identity(item: JSON, column: Column) -> str:
+    """A text that two items of a list have in common when they are one item: by their key, else by all they are.
+
+    Args:
+        item: An item.
+        column: The list's; of another column, items are compared as plain JSON.
+    """
+    return _key(item, column) or sameness(item, column.children[0] if column.kind is Kind.LIST else None)
+
+
 _ENTERED: Mapping[Policy, type] = {Policy.FIELDS: dict, Policy.UNION: list}
 """What each of the policies that go into their values goes into."""
 
@@ -174,7 +182,11 @@ def _by_name(objects: Sequence[Found]) -> dict[str, list[Found]]:
 
 def _key(item: JSON, column: Column) -> str:
     """What says which item it is; empty when its list has no key, or the item lacks a part of it."""
-    if not column.key or not isinstance(item, dict) or column.children[0].kind not in (Kind.STRUCT, Kind.JSON):
+    if (
+        not (column.key and column.children)
+        or not isinstance(item, dict)
+        or column.children[0].kind not in (Kind.STRUCT, Kind.JSON)
+    ):
         return ""
     fields = {field.name: field for field in column.children[0].children}
     parts = [item.get(name) for name in column.key]

@@ -1,7 +1,7 @@
 """Where a quote stands in a text: the quote as a model wrote it in, a span of the text and how sure it is out.
 
     exact       to the letter
-    normalized  but for what `normalised` folds away: white space, case, quotation marks, dashes, Markdown, Unicode forms
+    normalized  but for white space, case, quotation marks, dashes, Markdown and Unicode forms (see `normalised`)
     parts       its parts are there in their order, and little between them: an ellipsis, or a page's end and the next
                 one's head that the model left out
     fuzzy       but for some characters; the digits are all the same

@@ -1,7 +1,8 @@
 """The text of an answer in, its values out, or why there are none.
 
 An answer is accepted when it is strict JSON and satisfies the user's whole schema with formats asserted. The counts
-that stand before counted lists are taken out; an answer that is no object becomes one.
+that stand before counted lists and the quotes that stand before values are taken out; an answer that is no object
+becomes one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, NoReturn
 
 from jsonschema.exceptions import ValidationError, best_match
 
+from pipeline.answers.citations import Citation, take_quotes
 from pipeline.answers.record import Invalid
 from pipeline.errors import RejectCode
 from pipeline.schema.load import Contract
@@ -36,11 +38,13 @@ class Answer:
         values: What goes into a record: the columns of the contract, and what else the schema allows.
         written: The answer as the model wrote it.
         counts: How many items the model said a list would have, by name of the list.
+        citations: What was quoted for which of the values.
     """
 
     values: dict[str, JSON]
     written: JSON
     counts: Mapping[str, JSON]
+    citations: tuple[Citation, ...] = ()
 
 
 def read_answer(text: str, contract: Contract) -> Answer | Invalid:
@@ -73,6 +77,9 @@ def parse_json(text: str) -> JSON | Invalid:
 def check_answer(written: JSON, contract: Contract) -> Answer | Invalid:
     """Hold a parsed answer against the whole schema."""
     bare, counts = _without_counts(written, contract)
+    citations: tuple[Citation, ...] = ()
+    if contract.asks_for_quotes:
+        bare, citations = take_quotes(bare, contract.asked, "/value" if contract.is_wrapped else "")
     try:
         error = None if contract.look(bare) else best_match(contract.validator.iter_errors(bare))
         why = None if error is None else _explain(error)
@@ -81,7 +88,7 @@ def check_answer(written: JSON, contract: Contract) -> Answer | Invalid:
     if why is not None:
         return Invalid(RejectCode.SCHEMA_VIOLATION, why)
     values: Any = {"value": bare} if contract.is_wrapped else bare
-    return Answer(values, written, counts)
+    return Answer(values, written, counts, citations)
 
 
 def _without_counts(written: JSON, contract: Contract) -> tuple[Any, dict[str, JSON]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pipeline.answers.citations import Citation
+from pipeline.answers.evidence import Evidence
 from pipeline.errors import RejectCode
 from pipeline.schema.columns import Column, Kind
 from pipeline.schema.values import JSON
@@ -21,6 +23,8 @@ class Record:
         values: The answer, which satisfies the task's whole schema and fits its columns. Numbers written with a point
             or an exponent are Decimal, all others int.
         part: The chunk's part; see `Chunk`.
+        citations: What was quoted for which of the values, where the schema asks for it.
+        evidence: What became of each of them, once they were looked up.
     """
 
     doc_id: str
@@ -28,6 +32,8 @@ class Record:
     task: str
     values: dict[str, JSON]
     part: str = ""
+    citations: tuple[Citation, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +57,13 @@ class Kept:
         record: What there is.
         code: Why it is not all; one that `keeps_values`.
         detail: One sentence: what was found.
+        written: The answer as the model wrote it, with counts and quotes.
     """
 
     record: Record
     code: RejectCode
     detail: str
+    written: JSON
 
 
 def count_items(values: Mapping[str, JSON], columns: Sequence[Column]) -> int | None:

@@ -7,7 +7,7 @@ it be, or lists less than it counted: it is asked again, and kept when nothing b
 from __future__ import annotations
 
 from pipeline.answers.complete import find_reached, find_short
-from pipeline.answers.read import read_answer, shorten
+from pipeline.answers.read import Answer, read_answer, shorten
 from pipeline.answers.record import Invalid, Kept, Record
 from pipeline.answers.salvage import salvage
 from pipeline.engines.engine import FinishReason, Generation
@@ -49,16 +49,19 @@ def validate(generation: Generation, prompt: Prompt, contract: Contract) -> Reco
         whole = salvage(generation.text, contract)
         if whole is None:
             return Invalid(RejectCode.TRUNCATED, cut)
-        return Kept(_record(prompt, whole.values), RejectCode.SALVAGED, f"{cut}; what was whole of it is in the row")
+        return Kept(
+            _record(prompt, whole), RejectCode.SALVAGED, f"{cut}; what was whole of it is in the row", whole.written
+        )
     answer = read_answer(generation.text, contract)
     if isinstance(answer, Invalid):
         return answer
-    record = _record(prompt, answer.values)
+    record = _record(prompt, answer)
     if reached := find_reached(answer.written, prompt.decoder_schema):
         where = shorten(", ".join(reached), 300)
-        return Kept(record, RejectCode.LIMIT_REACHED, f"as long as max_tokens {prompt.max_tokens} leaves room: {where}")
+        detail = f"as long as max_tokens {prompt.max_tokens} leaves room: {where}"
+        return Kept(record, RejectCode.LIMIT_REACHED, detail, answer.written)
     if short := find_short(answer.counts, answer.values, contract.normal):
-        return Kept(record, RejectCode.LIST_SHORT, shorten(", ".join(short), 300))
+        return Kept(record, RejectCode.LIST_SHORT, shorten(", ".join(short), 300), answer.written)
     return record
 
 
@@ -68,5 +71,5 @@ def parse_answer(text: str, contract: Contract) -> dict[str, JSON] | Invalid:
     return answer if isinstance(answer, Invalid) else answer.values
 
 
-def _record(prompt: Prompt, values: dict[str, JSON]) -> Record:
-    return Record(prompt.doc_id, prompt.chunk_index, prompt.task, values, prompt.part)
+def _record(prompt: Prompt, answer: Answer) -> Record:
+    return Record(prompt.doc_id, prompt.chunk_index, prompt.task, answer.values, prompt.part, answer.citations)

@@ -58,6 +58,8 @@ COLUMNS = {
     "metadata": "What the file says about itself",
     "model": "The model that answered",
     "n_cached_tokens": "Tokens of the prompt that the engine had computed before",
+    "n_cited": "Values that quotes were asked for",
+    "n_verified": "How many of those are verified",
     "n_chars": "Characters of the text",
     "n_chunks": "Chunks that the document was cut into",
     "n_chunks_answered": "Chunks whose answer is in the row",

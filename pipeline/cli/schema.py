@@ -99,7 +99,7 @@ def _records(job: Job, task: str, contract: Contract, carried_names: tuple[str, 
 
 def _shared(job: Job, carried_names: tuple[str, ...]) -> list[TableForm]:
     from pipeline.schema.table_texts import TableForm, describe_fields
-    from pipeline.tables.layout import CONFLICTS, DOCUMENTS, REJECTS, RESPONSES, SOURCES, carried
+    from pipeline.tables.layout import CONFLICTS, DOCUMENTS, EVIDENCE, REJECTS, RESPONSES, SOURCES, carried
 
     schemas = {
         "sources": SOURCES,
@@ -107,6 +107,7 @@ def _shared(job: Job, carried_names: tuple[str, ...]) -> list[TableForm]:
         "responses": RESPONSES,
         "rejects": REJECTS,
         "conflicts": CONFLICTS,
+        "evidence": EVIDENCE,
     }
     return [
         TableForm.of(name, f"{job.output.folder}/{name}", TABLES[name], describe_fields(fields, meaning_of))

@@ -21,6 +21,7 @@ Components = Mapping[str, str]
 
 READERS = "the readers' version"
 READ_LIMITS = "the limits of reading"
+_EVIDENCE = "what becomes of unverified values ([evidence])"
 _PDF_READER = "the PDF reader (input.pdf_reader)"
 _ROWS = "the making of rows"
 _ROWS_VERSION = 2  # raise it when the same answers give other rows
@@ -51,6 +52,8 @@ def build_components(
     }
     if job.input.pdf_reader != "pypdf":  # named where it is chosen: runs without the setting had the default
         facts[_PDF_READER] = job.input.pdf_reader
+    if any(contract.asks_for_quotes for contract in contracts.values()):
+        facts[_EVIDENCE] = job.evidence.model_dump()
     for task in job.tasks:
         contract = contracts[task.name]
         form = [
@@ -97,7 +100,7 @@ def compare(old: Components, new: Components) -> Change:
         what, _, task = name.partition(_OF_TASK)
         if name in (READ_LIMITS, _PDF_READER) or old.get(name) == new[name] or (task and task not in old_tasks):
             continue
-        everything = everything or not (task or name in (READERS, _ROWS))
+        everything = everything or not (task or name in (READERS, _ROWS, _EVIDENCE))
         if what in _ASKED:
             asked.add(task)
         if what != "answer form" or not any(reason.endswith(f"{_OF_TASK}{task} changed") for reason in reasons):

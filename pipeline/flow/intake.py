@@ -6,10 +6,9 @@ lost, or ready. A document whose text is known from an earlier run or from the j
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pipeline.errors import Reject, Stage
 from pipeline.flow.standing import Standing, entry_hash
@@ -18,6 +17,7 @@ from pipeline.prompts.render import PromptMaker
 from pipeline.readers.document import Document
 from pipeline.readers.pool import Read, ReadingPool, ReadLimits
 from pipeline.readers.read import read_task
+from pipeline.reports.ledger import Unchanged
 from pipeline.sources import Entry, Source, load_source
 from pipeline.tables.lines import Outcome
 
@@ -86,23 +86,6 @@ class ReadyDocument:
     def n_tokens(self) -> int:
         """Tokens of the document as prompts show it, marks included, overlap counted once."""
         return sum(len(chunk.token_ids) - chunk.n_repeated_tokens for chunk in self.chunks)
-
-
-@dataclass(slots=True)
-class Unchanged:
-    """Sources that stand in the tables as they are, some at a time.
-
-    Attributes:
-        ordinals: Their places in the job's input.
-        n_rejected: How many of them are rejected sources.
-        n_prompts: Questions asked about them when they were settled.
-        n_rejected_answers: How many of those gave no record.
-    """
-
-    ordinals: array[int] = field(default_factory=lambda: array("q"))
-    n_rejected: int = 0
-    n_prompts: int = 0
-    n_rejected_answers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +193,8 @@ class Intake:
                 unchanged.n_rejected += settled.outcome == Outcome.REJECTED
                 unchanged.n_prompts += settled.n_prompts
                 unchanged.n_rejected_answers += settled.n_rejected_answers
+                unchanged.n_cited += settled.n_cited
+                unchanged.n_verified += settled.n_verified
             elif why is not None:
                 taken = Taken(ordinal, repeated[entry.doc_id], entry, why)
                 yield LostSource(taken, loaded, None) if isinstance(loaded, Reject) else (taken, loaded)

@@ -185,6 +185,17 @@ class OpenDocument:
         lacking = {reject.chunk_index for reject in self.rejects if reject.task == task}
         return len(self.ready.chunks) - len(lacking - {None})
 
+    @property
+    def n_cited(self) -> int:
+        """Values of its records that a quote was asked for."""
+        return sum(len(record.citations) for records in self.records.values() for record in records)
+
+    @property
+    def n_verified(self) -> int:
+        """How many of those are verified."""
+        found = (record.evidence for records in self.records.values() for record in records)
+        return sum(one.is_verified for evidence in found for one in evidence)
+
     def settled_source(self) -> SettledSource:
         """The line of `sources/` it ends in. A question that was split is not counted, its halves are."""
         taken, source = self.ready.taken, self.ready.source
@@ -199,6 +210,8 @@ class OpenDocument:
             n_chunks=len(self.ready.chunks),
             n_prompts=self.n_questions - self.n_split,
             n_rejected_answers=sum(reject.code.stage is not Stage.MERGE for reject in self.rejects),
+            n_cited=self.n_cited,
+            n_verified=self.n_verified,
         )
 
     def _place(self, prompt: Prompt, attempt: int) -> Place:

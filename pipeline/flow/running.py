@@ -13,7 +13,7 @@ from pipeline.flow.background import Background
 from pipeline.flow.backlog import Backlog
 from pipeline.flow.clock import Clock, Moment
 from pipeline.flow.flight import Flight
-from pipeline.flow.intake import Item, LostSource, ReadingBegan, ReadyDocument, Unchanged
+from pipeline.flow.intake import Item, LostSource, ReadingBegan, ReadyDocument
 from pipeline.flow.journals import Journals
 from pipeline.flow.open_document import Asked
 from pipeline.flow.plan import Plan
@@ -21,6 +21,7 @@ from pipeline.flow.recall import Recall
 from pipeline.flow.settlement import Settlement
 from pipeline.flow.stop import Stop
 from pipeline.flow.watcher import Watcher
+from pipeline.reports.ledger import Unchanged
 from pipeline.tables.lines import PaidAnswer
 
 _COLLECT_S = 0.05
@@ -141,7 +142,7 @@ class Running:
         if isinstance(item, ReadingBegan):
             self._reading_since_s = None if self._parts.refuses else time.monotonic()
         elif isinstance(item, Unchanged):
-            self._ledger.add_unchanged(item.ordinals, item.n_rejected, item.n_prompts, item.n_rejected_answers)
+            self._ledger.add_unchanged(item)
         else:
             self._ledger.account([item.taken.ordinal])
             self._ledger.why[item.taken.why] += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
-from pipeline.answers.merge import merge_records
+from pipeline.answers.merge import Merged, merge_records
 from pipeline.answers.record import Invalid, Kept, Record, count_items
 from pipeline.answers.validate import validate
 from pipeline.errors import Reject, RejectCode
@@ -15,21 +15,21 @@ from pipeline.flow.open_document import Asked, Best, OpenDocument
 from pipeline.flow.options import RetryRejects
 from pipeline.flow.plan import Plan
 from pipeline.flow.reductions import Reduction
+from pipeline.flow.witnesses import Witnesses, cited_segments, evidence_lines
 from pipeline.prompts.prompt import Chunk, Prompt
 from pipeline.prompts.reduction import NO_CHUNK
 from pipeline.reports.ledger import Ledger
 from pipeline.reports.sums import OpenWork
-from pipeline.reports.yields import Part
+from pipeline.reports.yields import part_of
 from pipeline.schema.load import Contract
 from pipeline.schema.values import JSON
+from pipeline.tables.audit import conflict_line
 from pipeline.tables.layout import Line
 from pipeline.tables.lines import (
     Outcome,
     PaidAnswer,
     SettledSource,
-    conflict_line,
     document_line,
-    page_span,
     record_line,
     reject_line,
     response_line,
@@ -59,6 +59,7 @@ class Settlement:
         self.ledger = Ledger(n_tasks=len(plan.contracts), n_sources=len(plan.entries))
         self._plan, self._output = plan, output
         self._climber = Climber(plan, retry, was_paid)
+        self._witnesses = Witnesses(plan.job.evidence)
         self._open: dict[int, OpenDocument] = {}
 
     @cached_property
@@ -116,6 +117,8 @@ class Settlement:
         prompt, document = asked.prompt, asked.document
         contract = self._contract(asked)
         answer = validate(paid.generation, prompt, contract)
+        if asked.is_about_a_chunk and contract.asks_for_quotes and not isinstance(answer, Invalid):
+            answer = self._witnesses.ground(answer, asked, contract)
         document.add_response(prompt, _response(asked, paid, answer, contract))
         if isinstance(answer, Record):
             self._keep(asked, answer)
@@ -144,6 +147,7 @@ class Settlement:
             n_attempts=sum(len(document.responses) for document in documents),
             n_rejects=sum(len(document.rejects) for document in documents),
             n_given_up=n_given_up,
+            n_cited=sum(document.n_cited for document in documents),
         )
 
     def _contract(self, asked: Asked) -> Contract:
@@ -159,10 +163,11 @@ class Settlement:
             document.further[task, asked.prompt.part] = record
             return
         self.ledger.n_records += 1
+        self.ledger.n_cited += len(record.citations)
         document.add_record(record, asked.chunk)
         n_items = count_items(record.values, self._plan.contracts[task].columns)
         if n_items is not None:
-            self.ledger.add_yield(task, _yield_part(asked, n_items))
+            self.ledger.add_yield(task, part_of(asked.chunk, document.ready.document, n_items))
 
     def _give_up(self, asked: Asked, answer: Kept | Invalid, best: Best | None) -> None:
         """Nothing more is tried: the question is a reject, and what there is is kept."""
@@ -245,8 +250,10 @@ class Settlement:
                 lost = conflict_line(conflict, task, chunk, ready.document)
                 tables.conflicts.append(lost, ordinal, size_bytes=len(str(lost["kept"])) + len(str(lost["lost"])))
             self.ledger.n_conflicts += len(merged.conflicts)
+            self._testify(document, task, merged)
             self.ledger.n_rows[task] += 1
-        line = document_line(source, ready.document, ready.n_tokens, n_chunks, self._plan.reading)
+        cited = cited_segments(document) if self._asks_for_quotes else None
+        line = document_line(source, ready.document, ready.n_tokens, n_chunks, self._plan.reading, cited)
         tables.documents.append(line, ordinal, size_bytes=len(ready.document.text))
         for response in document.ordered_responses():
             tables.responses.append(response, ordinal, size_bytes=len(str(response["text"])))
@@ -255,6 +262,17 @@ class Settlement:
         tables.sources.append(source_line(document.settled_source()), ordinal)
         self.ledger.n_settled += 1
         del self._open[ordinal]
+
+    def _testify(self, document: OpenDocument, task: str, merged: Merged) -> None:
+        """What was quoted for a row goes to its table."""
+        for line, evidence in evidence_lines(document, task, merged.values, self._plan.contracts[task].columns):
+            size_bytes = len(str(line["value"])) + len(str(line["quote"])) + len(str(line["found_text"]))
+            self.tables.evidence.append(line, document.ready.taken.ordinal, size_bytes)
+            self.ledger.add_evidence(evidence, is_in_row=bool(line["is_in_row"]))
+
+    @cached_property
+    def _asks_for_quotes(self) -> bool:
+        return any(contract.asks_for_quotes for contract in self._plan.contracts.values())
 
     def _reject(self, document: OpenDocument, reject: Reject) -> None:
         document.rejects.append(reject)
@@ -277,12 +295,3 @@ def _no_chunk(document: OpenDocument, part: str) -> Chunk:
     ready = document.ready
     n_characters, last = len(ready.document.text), len(ready.document.segments) - 1
     return Chunk(ready.source.doc_id, NO_CHUNK, len(ready.chunks), 0, n_characters, 0, 0, last, [], part=part)
-
-
-def _yield_part(asked: Asked, n_items: int) -> Part:
-    """How much a part of a chunk gave, and of how many segments."""
-    chunk, document = asked.chunk, asked.document.ready.document
-    segments = document.segments[chunk.first_segment : chunk.last_segment + 1]
-    new = (max(segment.start, chunk.new_start) < min(segment.end, chunk.end) for segment in segments)
-    first, last = page_span(document, chunk)
-    return Part(chunk.doc_id, chunk.index, chunk.part, first, last, n_segments=sum(new), n_items=n_items)

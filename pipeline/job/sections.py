@@ -176,8 +176,8 @@ class EvidenceSection(_Frozen):
     """`[evidence]`: what becomes of values whose quote (`x-evidence`) is not in the document, or says otherwise."""
 
     unverified: Literal["keep", "null", "reject"] = "keep"
-    """keep: the value stands in the row. null: it does not. reject: its answer is asked again, and lost at the end.
-    The evidence table has it in any case."""
+    """keep: the value stands in the row, and the evidence table tells. null: it does not. reject: its answer is asked
+    again, and lost at the end."""
     min_score: float = Field(default=0.85, ge=0.5, le=1)
     """Least similarity at which a quote that is not there to the letter counts as found; 1: none does."""
 

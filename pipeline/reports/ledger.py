@@ -6,15 +6,38 @@ ledger knows counts, not items; which sources were accounted for is a byte each.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.answers.evidence import Evidence
 from pipeline.engines.engine import Generation
 from pipeline.errors import ConservationError, Reject, Stage
 from pipeline.prompts.prompt import Chunk, Prompt
 from pipeline.readers.document import Document, SegmentKind
 from pipeline.reports.yields import Part, TaskYield
+
+
+@dataclass(slots=True)
+class Unchanged:
+    """Sources that stand in the tables as they are, some at a time.
+
+    Attributes:
+        ordinals: Their places in the job's input.
+        n_rejected: How many of them are rejected sources.
+        n_prompts: Questions asked about them when they were settled.
+        n_rejected_answers: How many of those gave no record.
+        n_cited: Values of theirs that a quote was asked for.
+        n_verified: How many of those are verified.
+    """
+
+    ordinals: array[int] = field(default_factory=lambda: array("q"))
+    n_rejected: int = 0
+    n_prompts: int = 0
+    n_rejected_answers: int = 0
+    n_cited: int = 0
+    n_verified: int = 0
 
 
 @dataclass(slots=True)
@@ -53,6 +76,13 @@ class Ledger:
         n_kept: How many of both are known, or feared, not to be all: each is a reject too.
         n_rows: Merged rows, by task.
         n_conflicts: Values that lost a merge.
+        n_cited: Values of records that a quote was asked for.
+        grades: How the quotes for those in settled documents were found.
+        n_verified: How many of those are verified.
+        n_cited_in_rows: How many of those are in a row.
+        n_verified_in_rows: How many of both.
+        n_unchanged_cited: Values cited about unchanged sources.
+        n_unchanged_verified: How many of those are verified.
         segments: Segments by status.
         rejects: Lost items by code.
         n_document_tokens: Tokens of all documents.
@@ -94,6 +124,13 @@ class Ledger:
     n_further_records: int = 0
     n_kept: int = 0
     n_conflicts: int = 0
+    n_cited: int = 0
+    n_verified: int = 0
+    n_cited_in_rows: int = 0
+    n_verified_in_rows: int = 0
+    n_unchanged_cited: int = 0
+    n_unchanged_verified: int = 0
+    grades: Counter[str] = field(default_factory=Counter)
     n_rows: Counter[str] = field(default_factory=Counter)
     segments: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
@@ -123,15 +160,22 @@ class Ledger:
                 raise ConservationError(f"Source number {ordinal + 1} of the job came out of the readers twice.")
             self._accounted[ordinal] = 1
 
-    def add_unchanged(
-        self, ordinals: Collection[int], n_rejected: int, n_prompts: int, n_rejected_answers: int
-    ) -> None:
+    def add_unchanged(self, unchanged: Unchanged) -> None:
         """These sources stand in the tables as they are."""
-        self.account(ordinals)
-        self.n_unchanged += len(ordinals)
-        self.n_unchanged_rejected += n_rejected
-        self.n_unchanged_prompts += n_prompts
-        self.n_unchanged_rejected_answers += n_rejected_answers
+        self.account(unchanged.ordinals)
+        self.n_unchanged += len(unchanged.ordinals)
+        self.n_unchanged_rejected += unchanged.n_rejected
+        self.n_unchanged_prompts += unchanged.n_prompts
+        self.n_unchanged_rejected_answers += unchanged.n_rejected_answers
+        self.n_unchanged_cited += unchanged.n_cited
+        self.n_unchanged_verified += unchanged.n_verified
+
+    def add_evidence(self, evidence: Evidence, *, is_in_row: bool) -> None:
+        """A value of a settled document was cited."""
+        self.grades[evidence.located.grade.value] += 1
+        self.n_verified += evidence.is_verified
+        self.n_cited_in_rows += is_in_row
+        self.n_verified_in_rows += is_in_row and evidence.is_verified
 
     def add_document(self, document: Document, chunks: list[Chunk], n_tokens: int) -> None:
         """A source was read and cut."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline import __version__
+from pipeline.answers.quotes import Grade
 from pipeline.errors import ConservationError, RejectCode
 from pipeline.job import Job
 from pipeline.job.sections import GatesSection
@@ -87,10 +88,22 @@ def failed_gates(gates: GatesSection, ledger: Ledger) -> list[str]:
         ),
         "max_answer_reject_ratio": (gates.max_answer_reject_ratio, n_lost_answers, n_prompts, "answers"),
     }
-    return [
+    lost_too_much = [
         f"gates.{name} is {limit:g}, and {lost} of {total} {what} were lost ({lost / total:.3f})."
         for name, (limit, lost, total, what) in ratios.items()
         if total and lost / total > limit
+    ]
+    return [*lost_too_much, *_evidence_gate(gates, ledger)]
+
+
+def _evidence_gate(gates: GatesSection, ledger: Ledger) -> list[str]:
+    n_cited = ledger.grades.total() + ledger.n_unchanged_cited
+    n_verified = ledger.n_verified + ledger.n_unchanged_verified
+    if not n_cited or n_verified / n_cited >= gates.min_evidence_ratio:
+        return []
+    limit, ratio = gates.min_evidence_ratio, n_verified / n_cited
+    return [
+        f"gates.min_evidence_ratio is {limit:g}, and {n_verified} of {n_cited} cited values are verified ({ratio:.3f})."
     ]
 
 
@@ -126,6 +139,7 @@ def build_report(job: Job, facts: RunFacts, ledger: Ledger, sums: list[Sum], ope
         "answers": _answers(ledger),
         "yield": {task: found.report() for task, found in sorted(ledger.yields.items())},
         "segments": dict(sorted(ledger.segments.items())),
+        "evidence": _evidence(ledger),
         "tokens": {
             "documents": ledger.n_document_tokens,
             "prompts": ledger.n_prompt_tokens,
@@ -164,6 +178,17 @@ def _counts(ledger: Ledger, open_work: OpenWork) -> dict[str, object]:
         "records": ledger.n_records,
         "rejected_answers": ledger.n_lost_answers,
         "rows": dict(sorted(ledger.n_rows.items())),
+    }
+
+
+def _evidence(ledger: Ledger) -> dict[str, object]:
+    """How many values were cited, and how their quotes were found; of the documents that this run settled."""
+    return {
+        "cited": ledger.grades.total(),
+        "verified": ledger.n_verified,
+        "cited_in_rows": ledger.n_cited_in_rows,
+        "verified_in_rows": ledger.n_verified_in_rows,
+        "grades": {grade.value: ledger.grades[grade.value] for grade in Grade},
     }
 
 

@@ -39,6 +39,7 @@ class OpenWork:
         n_attempts: Attempts of theirs that came back; they are in the journal.
         n_rejects: Rejected answers of theirs.
         n_given_up: Attempts that the engine still had.
+        n_cited: Values of their records that a quote was asked for.
     """
 
     was_stopped: bool = False
@@ -49,6 +50,7 @@ class OpenWork:
     n_attempts: int = 0
     n_rejects: int = 0
     n_given_up: int = 0
+    n_cited: int = 0
 
 
 def build_sums(ledger: Ledger, n_lines: Mapping[str, int], n_journalled: int, open_work: OpenWork) -> list[Sum]:
@@ -107,7 +109,7 @@ def _of_tables(ledger: Ledger, n_lines: Mapping[str, int], left: OpenWork) -> _S
     n_rows, n_row_rejects = ledger.n_rows.total(), ledger.rejects_by_stage[Stage.MERGE]
     n_ended = ledger.n_settled + ledger.n_source_rejects + ledger.n_removed
     n_records = sum(n for name, n in n_lines.items() if name.startswith("records/"))
-    names = ("sources", "documents", "responses", "rejects", "conflicts")
+    names = ("sources", "documents", "responses", "rejects", "conflicts", "evidence")
     lines = {name: n_lines.get(name, 0) for name in names}
     yield "documents x tasks = rows + rejected rows", ledger.n_settled * ledger.n_tasks, n_rows + n_row_rejects
     yield "settled + rejected + removed = lines of sources/", n_ended, lines["sources"]
@@ -116,3 +118,5 @@ def _of_tables(ledger: Ledger, n_lines: Mapping[str, int], left: OpenWork) -> _S
     yield "rejects = lines of rejects/ + open", ledger.rejects.total(), lines["rejects"] + left.n_rejects
     yield "rows = lines of records/", n_rows, n_records
     yield "lost values = lines of conflicts/", ledger.n_conflicts, lines["conflicts"]
+    yield "cited values = lines of evidence/ + open", ledger.n_cited, lines["evidence"] + left.n_cited
+    yield "cited values = quotes found + missing + open", ledger.n_cited, ledger.grades.total() + left.n_cited

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
+from pipeline.prompts.prompt import Chunk
+from pipeline.readers.document import Document
+from pipeline.tables.lines import page_span
+
 MOST_THIN = 10
 
 
@@ -84,3 +88,11 @@ class TaskYield:
             "items_per_segment": round(self.n_items / self.n_segments, 3) if self.n_segments else None,
             "thinnest": [asdict(part) for part in self.thinnest],
         }
+
+
+def part_of(chunk: Chunk, document: Document, n_items: int) -> Part:
+    """How much a chunk, or a part of one, gave, and of how many segments."""
+    segments = document.segments[chunk.first_segment : chunk.last_segment + 1]
+    new = (max(segment.start, chunk.new_start) < min(segment.end, chunk.end) for segment in segments)
+    first, last = page_span(document, chunk)
+    return Part(chunk.doc_id, chunk.index, chunk.part, first, last, n_segments=sum(new), n_items=n_items)

@@ -56,7 +56,7 @@ def _arranged(node: Schema) -> Schema:
 
 def _cited(node: Schema) -> Schema:
     """A node whose parts are arranged, itself with quotes: branch by branch, but for null."""
-    about = {name: node[name] for name in ("title", "description") if name in node}
+    about: Schema = {name: node[name] for name in ("title", "description") if name in node}
     own = {name: part for name, part in node.items() if name != "x-evidence"}
     branches = own.pop("anyOf") if "anyOf" in own else [own]
     lists = [branch for branch in branches if _is_list(branch)]

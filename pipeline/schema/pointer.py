@@ -11,6 +11,11 @@ def child(pointer: str, *names: str | int) -> str:
     return pointer + "".join("/" + str(name).replace("~", "~0").replace("/", "~1") for name in names)
 
 
+def names_of(pointer: str) -> list[str]:
+    """The names that a pointer is made of, unescaped; none for the root."""
+    return [name.replace("~1", "/").replace("~0", "~") for name in pointer.split("/")[1:]]
+
+
 def printable(text: str) -> str:
     """Give a text in which control characters, and others that move what is beside them, are escapes.
 

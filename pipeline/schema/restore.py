@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.schema.columns import Column, Kind
 from pipeline.schema.json_text import JSON
+from pipeline.schema.pointer import names_of
 
 
 def restore_row(row: Mapping[str, Any], extra: str | None, columns: tuple[Column, ...]) -> dict[str, JSON]:
@@ -63,7 +64,7 @@ _SCALARS: dict[Kind, Callable[[Any], JSON]] = {
 
 def _put(values: dict[str, JSON], pointer: str, value: JSON) -> None:
     """Set what the pointer names; everything above it is there."""
-    *above, last = (name.replace("~1", "/").replace("~0", "~") for name in pointer.split("/")[1:])
+    *above, last = names_of(pointer)
     place: Any = values
     for name in above:
         place = place[int(name)] if isinstance(place, list) else place[name]

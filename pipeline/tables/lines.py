@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, cast
 
-from pipeline.answers.merge import Conflict
 from pipeline.engines.engine import FinishReason, Generation
 from pipeline.errors import Reject
 from pipeline.prompts.prompt import Chunk, Prompt
 from pipeline.readers.document import Document, Segment, SegmentKind, SegmentStatus
-from pipeline.schema.json_text import write_json
 from pipeline.sources import Source
 from pipeline.tables.layout import SEGMENT, Line
 
@@ -42,6 +40,8 @@ class SettledSource:
         n_chunks: Chunks of the document; 0 when there is none.
         n_prompts: Questions asked about it, each counted once however often it was tried.
         n_rejected_answers: How many of those gave no record.
+        n_cited: Values of its records that a quote was asked for.
+        n_verified: How many of those are verified.
     """
 
     doc_id: str
@@ -55,6 +55,8 @@ class SettledSource:
     n_chunks: int = 0
     n_prompts: int = 0
     n_rejected_answers: int = 0
+    n_cited: int = 0
+    n_verified: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,19 @@ def source_line(settled: SettledSource) -> Line:
     return {name: getattr(settled, name) for name in _SETTLED_NAMES}
 
 
-def document_line(source: Source, document: Document, n_tokens: int, n_chunks: int, reading: str) -> Line:
-    """One line of `documents/`, without the engine and the run. `reading` is the version of the readers."""
+def document_line(
+    source: Source, document: Document, n_tokens: int, n_chunks: int, reading: str, cited: Collection[int] | None
+) -> Line:
+    """One line of `documents/`, without the engine and the run.
+
+    Args:
+        source: Where the document comes from.
+        document: The document.
+        n_tokens: Its tokens.
+        n_chunks: Its chunks.
+        reading: The version of the readers.
+        cited: Indices of the segments that a found quote stands in; None: quotes were not asked for.
+    """
     n_pages = sum(segment.kind is SegmentKind.PAGE for segment in document.segments)
     n_without_text = sum(segment.status is not SegmentStatus.READ for segment in document.segments)
     lost = any(s.status in _LOST for s in document.segments)
@@ -93,6 +106,7 @@ def document_line(source: Source, document: Document, n_tokens: int, n_chunks: i
         "n_chars": len(document.text),
         "n_tokens": n_tokens,
         "n_chunks": n_chunks,
+        "segments_cited": None if cited is None else sorted(cited),
         **_carried_values(source),
     }
 
@@ -148,37 +162,6 @@ def response_line(
         "n_items": n_items,
         "max_tokens": prompt.max_tokens,
         **answer_line(answer),
-    }
-
-
-def conflict_line(conflict: Conflict, task: str, chunk: Chunk, document: Document) -> Line:
-    """One line of `conflicts/`, without the engine and the run.
-
-    Args:
-        conflict: What lost a merge.
-        task: The task's name.
-        chunk: The chunk, or the part of one, whose answer gave the lost value.
-        document: Whose chunk it is.
-    """
-    segments = document.segments[chunk.first_segment : chunk.last_segment + 1]
-    first_page, last_page = page_span(document, chunk)
-    return {
-        "doc_id": document.doc_id,
-        "doc_key": document.doc_key,
-        "uri": document.uri,
-        "task": task,
-        "pointer": conflict.pointer,
-        "policy": conflict.policy.value,
-        "kept": write_json(conflict.kept),
-        "lost": write_json(conflict.lost),
-        "chunk_index": conflict.chunk_index,
-        "part": conflict.part,
-        "start": chunk.start,
-        "end": chunk.end,
-        "first_page": first_page,
-        "last_page": last_page,
-        "start_ms": min((s.start_ms for s in segments if s.start_ms is not None), default=None),
-        "end_ms": max((s.end_ms for s in segments if s.end_ms is not None), default=None),
     }
 
 

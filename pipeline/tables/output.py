@@ -25,6 +25,7 @@ from pipeline.tables.commit import RUNS, STAGING, commit, discard, recover, stag
 from pipeline.tables.layout import (
     CONFLICTS,
     DOCUMENTS,
+    EVIDENCE,
     EXTRA,
     LINEAGE,
     REJECTS,
@@ -95,6 +96,7 @@ class RunOutput:
         self.documents = self._stage("documents", pa.schema([*DOCUMENTS, *extra]), run)
         self.responses = self._stage("responses", RESPONSES, run)
         self.conflicts = self._stage("conflicts", CONFLICTS, run)
+        self.evidence = self._stage("evidence", EVIDENCE, run)
         self.records = {task: self._stage_records(task, made_for, extra) for task in made_for.columns}
         self.sources = self._stage("sources", SOURCES, {**run, "fingerprint": made_for.fingerprint})
 

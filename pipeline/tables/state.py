@@ -26,6 +26,8 @@ from pipeline.tables.parquet import describe_damage, open_parquet
 
 _COLUMNS = [name for name in SOURCES.names if name != "why"]
 _FEW_VALUES = ("outcome", "code", "fingerprint", "engine", "run_id")
+_ADDED = ("n_cited", "n_verified")
+"""Columns that the files of earlier versions lack: 0 there."""
 _BATCH_LINES = 10_000
 _LINES = pa.schema(
     [
@@ -49,6 +51,8 @@ class Settled:
     n_chunks: int
     n_prompts: int
     n_rejected_answers: int
+    n_cited: int
+    n_verified: int
     fingerprint: str
     engine: str
     run_id: str
@@ -154,8 +158,13 @@ def _files(folder: Path, table: str, run_id: str) -> list[Path]:
 
 
 def _load_lines(path: Path, belongs: Callable[[str], bool]) -> pa.Table:
-    with open_parquet(path, _COLUMNS, _FEW_VALUES) as file:
-        lines = file.read(columns=_COLUMNS, use_threads=False).cast(_LINES)
+    always = [name for name in _COLUMNS if name not in _ADDED]
+    with open_parquet(path, always, _FEW_VALUES) as file:
+        lines = file.read(columns=_COLUMNS, use_threads=False)
+    for name in _ADDED:
+        if name not in lines.column_names:
+            lines = lines.append_column(name, pa.array([0] * len(lines), pa.int32()))
+    lines = lines.select(_COLUMNS).cast(_LINES)
     belonging = np.fromiter(map(belongs, _iter_values(lines.column("doc_id"))), bool, len(lines))
     return _keep(lines, belonging)
 

@@ -10,6 +10,7 @@ from pipeline.answers.ladder import HOPELESS, NOT_ALL, Again, End, Ladder, Split
 from pipeline.answers.record import Invalid, Kept, Record
 from pipeline.errors import RejectCode, Stage
 from pipeline.prompts.prompt import Prompt
+from pipeline.schema.json_text import JSON
 from pipeline.schema.load import Contract
 
 LADDER = Ladder(max_attempts=3, temperature=0.0, step=0.3, context_window=20_000)
@@ -32,7 +33,8 @@ def failed(code: RejectCode, prompt: Prompt) -> Kept | Invalid:
     if not code.keeps_values:
         return Invalid(code, "it failed")
     node = json.loads(prompt.decoder_schema)["properties"]["text"]
-    return Kept(Record("d", 0, "t", {"text": "x" * node["maxLength"]}), code, "it is full")
+    values: dict[str, JSON] = {"text": "x" * node["maxLength"]}
+    return Kept(Record("d", 0, "t", values), code, "it is full", values)
 
 
 def step(prompt: Prompt, code: RejectCode, contract: Contract, n_asked: int = 1, **options: Any) -> Step:

@@ -15,7 +15,7 @@ from pipeline.cli.meanings import COLUMNS, TABLES
 from pipeline.cli.schema import Format, schema
 from pipeline.errors import JobError, SchemaError
 from pipeline.schema.identifiers import Warehouse
-from pipeline.tables.layout import CONFLICTS, DOCUMENTS, LINEAGE, REJECTS, RESPONSES, SOURCES
+from pipeline.tables.layout import CONFLICTS, DOCUMENTS, EVIDENCE, LINEAGE, REJECTS, RESPONSES, SOURCES
 
 ROOT = Path(__file__).parents[2]
 GOLDENS = ROOT / "tests" / "goldens" / "schema"
@@ -107,7 +107,7 @@ def test_duckdb_loads_what_a_run_made(
             assert database.execute(f"SELECT * {read} EXCEPT ALL FROM {name}").fetchall() == []
         assert database.execute("SELECT count(*), count(lines[1].sum) > 0 FROM records_first").fetchone() == (2, True)
         assert database.execute("SELECT count(*) FROM rejects").fetchone() == (1,)
-    assert len(loads) == 7
+    assert len(loads) == 8
 
 
 def test_dbt_reads_where_the_files_are(
@@ -133,7 +133,9 @@ def test_dbt_reads_where_the_files_are(
 
 
 def test_every_column_of_ours_has_a_meaning_and_no_meaning_is_left_over() -> None:
-    fields = [field for table in (SOURCES, DOCUMENTS, RESPONSES, REJECTS, CONFLICTS, LINEAGE) for field in table]
+    fields = [
+        field for table in (SOURCES, DOCUMENTS, RESPONSES, REJECTS, CONFLICTS, EVIDENCE, LINEAGE) for field in table
+    ]
     silent = [field.name.removeprefix("_") for field in fields if b"description" not in (field.metadata or {})]
     assert set(COLUMNS) == set(silent)
 

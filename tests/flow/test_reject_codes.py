@@ -38,6 +38,8 @@ kind = "replay"
 recording = "recording.jsonl"
 [retries]
 max_attempts = 1
+[evidence]
+unverified = "reject"
 [output]
 folder = "out"
 """
@@ -46,6 +48,7 @@ SCHEMA = {
     "properties": {
         "signed": {"type": ["string", "null"], "maxLength": 40, "not": {"const": "nobody"}},
         "names": {"type": "array", "items": {"type": "string"}, "x-count-first": True},
+        "city": {"type": "string", "maxLength": 40, "x-evidence": True},
     },
     "required": ["signed"],
 }
@@ -59,6 +62,9 @@ ANSWERS = {
     "invalid_json": Generation("", '{"signed": Ada}', FinishReason.STOP, 10, 0, 5),
     "schema_violation": Generation("", '{"signed": "nobody"}', FinishReason.STOP, 10, 0, 5),
     "salvaged": Generation("", '{"signed": "Ada", "_n_names": 2, "names": ["Ada", "B', FinishReason.LENGTH, 10, 0, 5),
+    "unverified": Generation(
+        "", '{"signed": "Ada", "city": {"quote": "at Paris, far", "value": "Paris"}}', FinishReason.STOP, 10, 0, 5
+    ),
     "list_short": Generation("", '{"signed": "Ada", "_n_names": 2, "names": ["Ada"]}', FinishReason.STOP, 10, 0, 5),
 }
 

@@ -2,15 +2,20 @@
 
 import copy
 import dataclasses
+from array import array
 
 import pytest
 
+from pipeline.answers.agreement import Agreement
+from pipeline.answers.citations import Citation
+from pipeline.answers.evidence import Evidence
+from pipeline.answers.quotes import Grade, Located
 from pipeline.engines.engine import FinishReason, Generation
 from pipeline.errors import ConservationError, Reject, RejectCode
 from pipeline.job.sections import GatesSection
 from pipeline.prompts.prompt import Chunk, Prompt
 from pipeline.readers.document import Document, Segment, SegmentKind, SegmentStatus
-from pipeline.reports.ledger import Ledger
+from pipeline.reports.ledger import Ledger, Unchanged
 from pipeline.reports.run_report import close_books, failed_gates
 from pipeline.reports.sums import OpenWork, build_sums
 
@@ -26,8 +31,18 @@ DOCUMENT = Document(
     ),
 )
 CHUNK = Chunk("d", 0, 1, 0, 2, 0, 0, 1, [1, 2, 3])
-LINES = {"sources": 2, "documents": 1, "responses": 4, "rejects": 4, "records/t": 1, "records/s": 0, "conflicts": 2}
+LINES = {
+    "sources": 2,
+    "documents": 1,
+    "responses": 4,
+    "rejects": 4,
+    "records/t": 1,
+    "records/s": 0,
+    "conflicts": 2,
+    "evidence": 1,
+}
 NOTHING_OPEN = OpenWork()
+EVIDENCE = Evidence(Citation("/a", "ab", "ab"), Located(Grade.EXACT, 1.0, 0, 2, 1), "ab", Agreement.AGREES)
 
 
 HALVES = (
@@ -42,7 +57,7 @@ def closed() -> Ledger:
     Two tasks: the question of one is lost and with it the row; that of the other is split, and one half is not all.
     """
     ledger = Ledger(n_tasks=2, n_sources=3)
-    ledger.add_unchanged([2], 0, 4, 1)
+    ledger.add_unchanged(Unchanged(array("q", [2]), 0, 4, 1))
     ledger.account([0])
     ledger.account([1])
     ledger.add_document(DOCUMENT, [CHUNK], 3)
@@ -54,6 +69,8 @@ def closed() -> Ledger:
         ledger.add_answered(Generation(prompt_id, "{}", FinishReason.STOP, 10, 4, 2), prompt)
     ledger.n_records, ledger.n_settled, ledger.n_kept, ledger.n_conflicts = 2, 1, 1, 2
     ledger.n_rows["t"] = 1
+    ledger.n_cited = 1
+    ledger.add_evidence(EVIDENCE, is_in_row=True)
     for code in (RejectCode.CORRUPT, RejectCode.INVALID_JSON, RejectCode.NO_ANSWER, RejectCode.LIST_SHORT):
         ledger.add_reject(Reject(code, "x", "u", "d"))
     return ledger
@@ -61,7 +78,7 @@ def closed() -> Ledger:
 
 def test_the_books_close() -> None:
     ledger = closed()
-    assert len(close_books(build_sums(ledger, LINES, 4, NOTHING_OPEN))) == 21
+    assert len(close_books(build_sums(ledger, LINES, 4, NOTHING_OPEN))) == 23
     assert (ledger.n_pages, ledger.segments) == (2, {"read": 1, "image_only": 1})
     assert (ledger.n_prompt_tokens, ledger.n_cached_tokens, ledger.n_output_tokens) == (40, 16, 8)
     assert (ledger.n_left, ledger.n_lost_answers, ledger.n_answer_rejects) == (0, 1, 2)
@@ -90,6 +107,7 @@ COUNTS = [
     "n_chars_split",
     "n_chars_halves",
     "n_conflicts",
+    "n_cited",
     "n_prompt_tokens",
 ]
 

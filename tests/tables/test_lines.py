@@ -13,6 +13,7 @@ from pipeline.prompts.prompt import Chunk, Prompt
 from pipeline.readers.document import Document, Segment, SegmentKind, SegmentStatus
 from pipeline.schema.policies import Policy
 from pipeline.sources import Source
+from pipeline.tables.audit import conflict_line
 from pipeline.tables.layout import (
     CONFLICTS,
     DOCUMENTS,
@@ -30,7 +31,6 @@ from pipeline.tables.lines import (
     SettledSource,
     answer_line,
     answer_of,
-    conflict_line,
     document_line,
     document_of,
     read_document_line,
@@ -61,7 +61,7 @@ LINES: dict[str, tuple[Line, pa.Schema, set[str]]] = {
         SOURCES,
         {"fingerprint", "engine", "run_id"},
     ),
-    "document": (document_line(SOURCE, DOCUMENT, 5, 1, "readers 1"), DOCUMENTS, {"engine", "run_id"}),
+    "document": (document_line(SOURCE, DOCUMENT, 5, 1, "readers 1", None), DOCUMENTS, {"engine", "run_id"}),
     "response": (
         response_line(
             Prompt("p1", "d1", 2, "t", [1], 9, "{}", attempt=1),

@@ -43,11 +43,11 @@ def test_the_last_run_counts_for_each_source(tmp_path: Path) -> None:
     write(tmp_path, RUNS[1], settled("a", outcome=Outcome.REJECTED))
     state = load_state(tmp_path)
     expected = Settled(
-        "a", 0, None, "in/a", "e", Outcome.REJECTED, "encrypted", 3, 6, 1, f"f-{RUNS[1]}", "vllm", RUNS[1]
+        "a", 0, None, "in/a", "e", Outcome.REJECTED, "encrypted", 3, 6, 1, 0, 0, f"f-{RUNS[1]}", "vllm", RUNS[1]
     )
     assert state.find("a", 0) == expected
     assert state.find("b", 0) == Settled(
-        "b", 0, "k", "in/b", "e", Outcome.DOCUMENT, None, 3, 6, 1, f"f-{RUNS[0]}", "vllm", RUNS[0]
+        "b", 0, "k", "in/b", "e", Outcome.DOCUMENT, None, 3, 6, 1, 0, 0, f"f-{RUNS[0]}", "vllm", RUNS[0]
     )
     found = state.find("b", 1)
     assert found is not None

@@ -81,7 +81,7 @@ def files(folder: Path) -> set[str]:
 
 
 def whole(run_id: str) -> set[str]:
-    names = ("rejects", "documents", "responses", "conflicts", "records/contract", "sources")
+    names = ("rejects", "documents", "responses", "conflicts", "evidence", "records/contract", "sources")
     return {f"{name}/run={run_id}/part-00000.parquet" for name in names} | {f"runs/{run_id}.json"}
 
 
@@ -103,7 +103,7 @@ def test_a_committed_run_has_every_table_and_nothing_else(tmp_path: Path) -> Non
 def test_tables_are_published_with_sources_last(tmp_path: Path) -> None:
     with open_output(tmp_path, WHOLE, NOW) as opened:
         names = list(opened.open_tables(tables()).tables)
-    assert names == ["rejects", "documents", "responses", "conflicts", "records/contract", "sources"]
+    assert names == ["rejects", "documents", "responses", "conflicts", "evidence", "records/contract", "sources"]
 
 
 def test_a_run_with_nothing_but_a_report_stages_no_table(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_run_killed_at_any_step_is_there_whole_or_not_at_all(tmp_path: Path) -
         assert all(run_id < opened.run_id for run_id in reports)
         for path in folder.rglob("*.parquet"):
             assert pq.read_table(path, partitioning=None).num_rows == (
-                path.parts[-3] not in {"documents", "responses", "conflicts"}
+                path.parts[-3] not in {"documents", "responses", "conflicts", "evidence"}
             )
         assert len(opened.recovered) <= 1
         said += [" ".join(sentence.split()[:2]) for sentence in opened.recovered]

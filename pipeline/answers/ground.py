@@ -1,0 +1,133 @@
+"""A record in, the same with evidence out: each quote is looked up in what the model read, each value held against it.
+
+What becomes of a value that is not verified is the job's choice: it stays, it is not let into the row, or the whole
+answer counts as none. Pure: the order of records means nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Literal
+
+from pipeline.answers.agreement import Agreement, agree
+from pipeline.answers.citations import Citation
+from pipeline.answers.evidence import Evidence
+from pipeline.answers.quotes import Grade, QuoteFinder
+from pipeline.answers.record import Invalid, Kept, Record
+from pipeline.errors import RejectCode
+from pipeline.prompts.marks import mark
+from pipeline.prompts.prompt import Chunk
+from pipeline.readers.document import Document
+from pipeline.schema.columns import Column, Kind
+from pipeline.schema.json_text import JSON
+from pipeline.schema.pointer import child, names_of
+
+Policy = Literal["keep", "null", "reject"]
+_BRACKETED = re.compile(r"\[[^\[\]\n]{1,200}\]")
+
+
+class ReadText:
+    """What a model read of a document: the text of one chunk, or of a part of one.
+
+    Args:
+        document: The document.
+        chunk: What was shown of it.
+        min_score: See `QuoteFinder`.
+    """
+
+    def __init__(self, document: Document, chunk: Chunk, min_score: float) -> None:
+        self._document, self._chunk = document, chunk
+        self._finder = QuoteFinder(document.text[chunk.start : chunk.end], min_score)
+
+    @cached_property
+    def _marks(self) -> frozenset[str]:
+        """What names the segments in the prompt, and is no word of the document."""
+        segments = self._document.segments[self._chunk.first_segment : self._chunk.last_segment + 1]
+        return frozenset(mark(one, continued=continued) for one in segments for continued in (False, True))
+
+    def look_up(self, citation: Citation, column: Column) -> Evidence:
+        """Where a quote stands, and whether it says what the value of this column says."""
+        located = self._finder.find(_BRACKETED.sub(self._unmarked, citation.quote))
+        if located.grade is Grade.MISSING:
+            return Evidence(citation, located, "", Agreement.UNCHECKED)
+        located = replace(located, start=located.start + self._chunk.start, end=located.end + self._chunk.start)
+        words = self._document.text[located.start : located.end]
+        return Evidence(citation, located, words, agree(citation.value, words, column))
+
+    def _unmarked(self, match: re.Match[str]) -> str:
+        return " " if match[0] in self._marks else match[0]
+
+
+def ground(answer: Record | Kept, text: ReadText, columns: Sequence[Column], policy: Policy) -> Record | Kept | Invalid:
+    """Look up what an answer quotes.
+
+    Args:
+        answer: A record, or one that is kept though it is not all.
+        text: What the model read.
+        columns: Of the record's contract.
+        policy: What becomes of values that are not verified: "keep" lets them in, "null" does not (an item of a list
+            goes, anything else becomes null), "reject" makes the answer UNVERIFIED.
+
+    Returns:
+        The answer with evidence for each citation, in its order; or why it is none.
+    """
+    record = answer if isinstance(answer, Record) else answer.record
+    evidence = tuple(text.look_up(one, column_at(columns, one.pointer)) for one in record.citations)
+    unverified = [one for one in evidence if not one.is_verified]
+    if unverified and policy == "reject":
+        more = f", and {len(unverified) - 1} more like it" if len(unverified) > 1 else ""
+        return Invalid(RejectCode.UNVERIFIED, f"{unverified[0].complaint}{more}")
+    grounded = replace(record, evidence=evidence)
+    if unverified and policy == "null":
+        grounded = _without(grounded, {one.citation.pointer for one in unverified})
+    return grounded if isinstance(answer, Record) else replace(answer, record=grounded)
+
+
+def column_at(columns: Sequence[Column], pointer: str) -> Column:
+    """The column of a value by its pointer among a record's values; of what has none, one that holds JSON."""
+    found: Column | None = None
+    children: Sequence[Column] = columns
+    for name in names_of(pointer):
+        if found is not None and found.kind in (Kind.LIST, Kind.MAP):
+            found = found.children[0]
+        else:
+            found = next((column for column in children if column.name == name), None)
+        if found is None:
+            break
+        children = found.children
+    return found or Column("", Kind.JSON)
+
+
+def _without(record: Record, dropped: Collection[str]) -> Record:
+    """The record without some of its values; evidence for what is inside of them goes with them."""
+    moved: dict[str, str] = {}
+    values = {
+        name: _kept(value, child("", name), child("", name), dropped, moved) for name, value in record.values.items()
+    }
+    return replace(record, values=values, evidence=tuple(_moved(one, moved) for one in record.evidence))
+
+
+def _kept(value: JSON, old: str, new: str, dropped: Collection[str], moved: dict[str, str]) -> JSON:
+    """What is left of a value; where each part of it stands afterwards goes into `moved`."""
+    if old in dropped:
+        return None
+    moved[old] = new
+    if isinstance(value, dict):
+        return {name: _kept(part, child(old, name), child(new, name), dropped, moved) for name, part in value.items()}
+    if isinstance(value, list):
+        items: list[JSON] = []
+        for i, item in enumerate(value):
+            if child(old, i) not in dropped:
+                items.append(_kept(item, child(old, i), child(new, len(items)), dropped, moved))
+        return items
+    return value
+
+
+def _moved(evidence: Evidence, moved: Mapping[str, str]) -> Evidence:
+    pointer = moved.get(evidence.citation.pointer)
+    if pointer is None:
+        return replace(evidence, is_let_in=False)
+    return replace(evidence, citation=replace(evidence.citation, pointer=pointer))
