@@ -38,6 +38,10 @@ _GAP = 600
 _PART = 8
 """Folded characters that a part has at least."""
 _ELLIPSIS = re.compile(r"[\[(]?(?:\.\s?\.\s?\.+|…+)[\])]?")
+_DOTS_BEFORE = re.compile(r"[\[(]?(?:\.\s?\.\s?\.|…)[.…\s]*[\])]?\s*")
+_DOTS_AFTER = re.compile(r"\s*[\[(]?(?:\.\s?\.\s?\.|…)[.…\s]*[\])]?$")
+_DOTS = 40
+"""Characters at a quote's end that its last dots are looked for in."""
 _DIGITS = re.compile(r"\d+")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ud7af\uf900-\ufaff]")
 """Letters of scripts that put no space between words; Hangul, which does, is written in syllables all the same."""
@@ -105,6 +109,9 @@ class QuoteFinder:
             there = self._exact(quote, len(folded)) or self._normalized(quote, folded)
             if there is not None:
                 return there
+        bare = _without_outer_dots(quote)
+        if bare != quote:
+            return self.find(bare)
         return self._elided(quote) or self._similar(folded, hits) or MISSING
 
     def _exact(self, quote: str, n_folded: int) -> Located | None:
@@ -233,6 +240,13 @@ def _n_equal(left: str, right: str) -> int:
         else:
             most = middle - 1
     return n_equal
+
+
+def _without_outer_dots(quote: str) -> str:
+    """The quote without an ellipsis before or after it, which says that the sentence goes on."""
+    before = _DOTS_BEFORE.match(quote)
+    after = _DOTS_AFTER.search(quote, max(0, len(quote) - _DOTS))
+    return quote[before.end() if before else 0 : after.start() if after else len(quote)].strip()
 
 
 def _n_folded_away(quote: str) -> int:

@@ -1,0 +1,432 @@
+"""Quotes planted in a text at known spans, disturbed as models disturb them, and quotes that are not there.
+
+The same seed gives the same plants. What a plant must be found as is worked out here without the finder: a quote is
+unique in its text when its letters and digits alone, in order, stand there once.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.answers.citations import Citation
+from pipeline.answers.ground import ReadText
+from pipeline.answers.quotes import MIN_SCORE, Grade, Located
+from pipeline.prompts.marks import mark
+from pipeline.prompts.prompt import Chunk
+from pipeline.readers.document import Document
+from pipeline.schema.columns import Column, Kind
+
+ANY = frozenset({Grade.EXACT, Grade.NORMALIZED, Grade.PARTS, Grade.FUZZY})
+_SHORTEST, _LONGEST = 20, 300
+_TRIES = 60
+_KEPT_ENDS = 6
+"""Characters at either end that no typo changes: else it would be open where the quote begins."""
+_LEFT_OUT_END = 12
+_UNSPACED = re.compile("[\u2e80-\ud7af]")
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """One quote and what must become of it.
+
+    Attributes:
+        kind: How it was disturbed, or why it is not there.
+        quote: As a model might write it.
+        start: Where it stands in the text (inclusive); 0 for what is not there.
+        end: Its end (exclusive); 0 for what is not there.
+        grades: Those that are right; only `missing` for what is not there.
+    """
+
+    kind: str
+    quote: str
+    start: int
+    end: int
+    grades: frozenset[Grade]
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether it is not there."""
+        return Grade.MISSING in self.grades
+
+
+class Field:
+    """A text to plant quotes in.
+
+    Args:
+        text: The document's text.
+        language: Its language, two letters.
+        others: Other documents in the language, for quotes that are not there.
+        invented: Sentences that stand in no document.
+        marks: Where segments begin inside the text, each with the mark that names it in the prompt.
+    """
+
+    def __init__(
+        self, text: str, language: str, others: list[str], invented: list[str], marks: Sequence[tuple[int, str]] = ()
+    ) -> None:
+        self.text, self.language, self.others, self.invented = text, language, others, invented
+        self.marks = marks
+        self.letters = letters(text)
+        self.is_spaced = not _UNSPACED.search(text[: len(text) // 2]) or language not in ("zh", "ja")
+        self.alphabet = sorted({char for char in text.lower() if char.isalpha()})
+        self.words = re.findall(r"[^\W\d_]{3,}", text) if self.is_spaced else [c for c in text if c.isalpha()]
+
+    def plant(self, kind: str, rng: random.Random) -> Plant | None:
+        """Plant one quote of a kind; None where the text has no place for it."""
+        make = DISTURBANCES.get(kind) or ABSENT[kind]
+        for _ in range(_TRIES):
+            made = make(self, rng)
+            if made is not None:
+                return made
+        return None
+
+    def span(self, rng: random.Random, text: str | None = None, around: int | None = None) -> tuple[int, int] | None:
+        """A span that begins and ends with words and stands nowhere else in the text; None when the try failed.
+
+        Args:
+            rng: Chooses it.
+            text: Another document; None: this one.
+            around: A position that lies inside; None: anywhere.
+        """
+        where = self.text if text is None else text
+        length = min(int(rng.triangular(_SHORTEST, _LONGEST, 90)), len(where) // 2)
+        start = rng.randrange(max(1, len(where) - length)) if around is None else max(0, around - length // 2)
+        start, end = self._to_words(where, start, start + length)
+        quote = where[start:end]
+        if not _SHORTEST <= len(quote) <= _LONGEST or len(letters(quote)) * 2 < len(quote):
+            return None
+        if text is None and count(self.letters, letters(quote)) != 1:
+            return None
+        return start, end
+
+    def _to_words(self, text: str, start: int, end: int) -> tuple[int, int]:
+        """Move both ends to the borders of words that have white space, a comma or a full stop beside them."""
+        while start < end and not (_is_letter(text[start]) and (start == 0 or self._is_border(text[start - 1]))):
+            start += 1
+        while end > start and not (_is_of_word(text[end - 1]) and (end == len(text) or self._is_border(text[end]))):
+            end -= 1
+        return start, end
+
+    def _is_border(self, char: str) -> bool:
+        return char.isspace() or char in ".,;:，。、；：۔،।" or (not self.is_spaced and bool(_UNSPACED.match(char)))
+
+
+def field_of(document: Document, language: str, others: list[str], invented: list[str]) -> Field:
+    """The field that a document's text is."""
+    marks = [(segment.start, mark(segment)) for segment in document.segments if segment.start and mark(segment)]
+    return Field(document.text, language, others, invented, marks)
+
+
+def finder_of(document: Document, min_score: float = MIN_SCORE) -> Callable[[str], Located]:
+    """What looks quotes up in a document, as a run does when one chunk holds all of it."""
+    size, last = len(document.text), max(0, len(document.segments) - 1)
+    read = ReadText(document, Chunk(document.doc_id, 0, 1, 0, size, 0, 0, last, ()), min_score)
+    column = Column("", Kind.JSON)
+    return lambda quote: read.look_up(Citation("", quote, True), column).located
+
+
+def judge(plant: Plant, found: Located) -> str:
+    """Tell what became of a plant: "right", "grade", "elsewhere", "missed"; for what is not there "right" or "false"."""
+    if plant.is_absent:
+        return "right" if found.grade is Grade.MISSING else "false"
+    if found.grade is Grade.MISSING:
+        return "missed"
+    if (found.start, found.end) != (plant.start, plant.end):
+        return "elsewhere"
+    return "right" if found.grade in plant.grades else "grade"
+
+
+def letters(text: str) -> str:
+    """The letters and digits of a text alone, without case and form: what says whether two texts are the same."""
+    flat = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(char for char in flat if _is_of_word(char))
+
+
+def count(text: str, part: str) -> int:
+    """Count the places of a part, also those that overlap; two are enough."""
+    first = text.find(part)
+    return 0 if first < 0 else 1 + (text.find(part, first + 1) >= 0)
+
+
+def _is_letter(char: str) -> bool:
+    return char.isalnum()
+
+
+def _is_of_word(char: str) -> bool:
+    return char.isalnum() or unicodedata.category(char)[0] == "M"
+
+
+# The disturbances: each takes the words of the document and gives what a model might have written instead.
+
+
+def _same(quote: str, field: Field, rng: random.Random) -> str:
+    return quote
+
+
+def _white_space(quote: str, field: Field, rng: random.Random) -> str:
+    way = rng.choice(("joined", "doubled", "hard", "broken"))
+    if way == "joined":
+        return re.sub(r"\s+", " ", quote)
+    if way == "doubled":
+        return re.sub(r"\s", lambda match: match[0] * 2, quote)
+    if way == "hard":
+        return re.sub(r"\s", "\u00a0", quote)
+    return re.sub(r"\s", lambda match: rng.choice(("\n", " ", "\r\n", "\t")), quote)
+
+
+def _case(quote: str, field: Field, rng: random.Random) -> str:
+    return rng.choice((str.upper, str.lower, str.title, str.swapcase))(quote)
+
+
+_PAIRS = [
+    ("'", "\u2019"),
+    ('"', "\u201c"),
+    ("-", "\u2013"),
+    ("-", "\u2014"),
+    ("-", "\u2010"),
+    ("\u00ab", '"'),
+    ("\u00bb", '"'),
+]
+
+
+def _marks(quote: str, field: Field, rng: random.Random) -> str:
+    """Quotation marks and dashes of another kind; round the whole when there are none inside."""
+    changed = quote
+    for one, other in rng.sample(_PAIRS, len(_PAIRS)):
+        is_there = one in changed and not (one == "-" and re.search(r"-\s*\d", changed))
+        changed = changed.replace(one, other) if is_there else changed
+    opening, closing = rng.choice(
+        (("\u201c", "\u201d"), ('"', '"'), ("\u00ab", "\u00bb"), ("\u201e", "\u201c"), ("'", "'"))
+    )
+    return changed if changed != quote else f"{opening}{quote}{closing}"
+
+
+def _ligatures(quote: str, field: Field, rng: random.Random) -> str:
+    for plain, joined in (("ffi", "\ufb03"), ("fi", "\ufb01"), ("fl", "\ufb02"), ("ff", "\ufb00"), ("\ufb01", "fi")):
+        quote = quote.replace(plain, joined)
+    return quote
+
+
+def _hyphenation(quote: str, field: Field, rng: random.Random) -> str:
+    """Words divided at a line's end put together, or a long one divided."""
+    if re.search(r"[^\W\d]-\s*\n\s*[^\W\d]", quote):
+        return re.sub(r"([^\W\d])-\s*\n\s*([^\W\d])", r"\1\2", quote)
+    long = list(re.finditer(r"[^\W\d_]{7,}", quote)) if field.language in ("en", "fr", "de") else []
+    if not long:
+        return quote
+    at = rng.choice(long).start() + 3
+    hyphen = rng.choice("-\u00ad\u2010")
+    return f"{quote[:at]}{hyphen}\n{quote[at:]}"
+
+
+def _markdown(quote: str, field: Field, rng: random.Random) -> str:
+    way = rng.choice(("bold", "code", "heading", "cited", "word"))
+    if way == "word":
+        words = quote.split(" ")
+        at = rng.randrange(len(words))
+        return " ".join([*words[:at], f"**{words[at]}**", *words[at + 1 :]])
+    if way == "cited":
+        return "> " + quote.replace("\n", "\n> ")
+    return {"bold": f"**{quote}**", "code": f"`{quote}`", "heading": f"## {quote}"}[way]
+
+
+def _forms(quote: str, field: Field, rng: random.Random) -> str:
+    if rng.random() < 0.3:
+        return "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" and char.isalnum() else char for char in quote)
+    return unicodedata.normalize(rng.choice(("NFC", "NFD", "NFKC", "NFKD")), quote)
+
+
+def _typos(quote: str, field: Field, rng: random.Random) -> str:
+    """One to ten percent of the letters substituted, left out, doubled or swapped; a swap counts as two."""
+    places = [i for i in range(_KEPT_ENDS, len(quote) - _KEPT_ENDS) if quote[i].isalpha()]
+    left = max(1, int(len(letters(quote)) * rng.uniform(0.01, 0.1)))
+    chars = list(quote)
+    for i in rng.sample(places, min(left, len(places))):
+        if left <= 0:
+            break
+        other = rng.choice(field.alphabet)
+        way = rng.choice(("swap", "drop", "double", "other", "other"))
+        if way == "swap" and left > 1 and i + 1 < len(quote) - _KEPT_ENDS and quote[i + 1].isalpha():
+            chars[i], chars[i + 1] = chars[i + 1], chars[i]
+            left -= 1
+        elif way in ("drop", "double"):
+            chars[i] = "" if way == "drop" else quote[i] * 2
+        else:
+            chars[i] = other
+        left -= 1
+    return "".join(chars)
+
+
+def _gap(quote: str, field: Field, rng: random.Random) -> int | None:
+    """A place between two words, well inside."""
+    low, high = len(quote) // 3, 2 * len(quote) // 3
+    places = [i for i in range(low, high) if quote[i].isspace() or not field.is_spaced]
+    return rng.choice(places) if places else None
+
+
+_CHANGES: dict[str, tuple[Callable[[str, Field, random.Random], str], frozenset[Grade]]] = {
+    "none": (_same, frozenset({Grade.EXACT})),
+    "white space": (_white_space, frozenset({Grade.NORMALIZED})),
+    "letter case": (_case, frozenset({Grade.NORMALIZED})),
+    "quotes and dashes": (_marks, frozenset({Grade.NORMALIZED})),
+    "ligatures": (_ligatures, frozenset({Grade.NORMALIZED})),
+    "hyphenation": (_hyphenation, frozenset({Grade.NORMALIZED})),
+    "Markdown": (_markdown, frozenset({Grade.NORMALIZED})),
+    "Unicode forms": (_forms, frozenset({Grade.NORMALIZED})),
+    "typos": (_typos, frozenset({Grade.FUZZY})),
+}
+
+
+def _changed(kind: str) -> Callable[[Field, random.Random], Plant | None]:
+    change, grades = _CHANGES[kind]
+
+    def make(field: Field, rng: random.Random) -> Plant | None:
+        span = field.span(rng)
+        if span is None:
+            return None
+        quote = field.text[span[0] : span[1]]
+        changed = change(quote, field, rng)
+        if kind != "none" and changed == quote:
+            return None
+        is_literal = changed in field.text
+        return Plant(kind, changed, *span, frozenset({Grade.EXACT}) if is_literal else grades)
+
+    return make
+
+
+def _left_out(field: Field, rng: random.Random) -> Plant | None:
+    """Words left out in the middle, with dots in their place."""
+    span = field.span(rng)
+    if span is None or span[1] - span[0] < 60:
+        return None
+    quote = field.text[span[0] : span[1]]
+    first = _gap(quote[: len(quote) * 2 // 3], field, rng)
+    last = _gap(quote[len(quote) // 3 :], field, rng)
+    if first is None or last is None or first + 4 > (last := last + len(quote) // 3):
+        return None
+    head, tail = quote[:first].rstrip(), quote[last:].lstrip()
+    if count(field.letters, letters(head)) != 1 or count(field.letters, letters(tail)) != 1:
+        return None
+    dots = rng.choice((" ... ", "...", " \u2026 ", " [...] ", " (\u2026) "))
+    return Plant("words left out", f"{head}{dots}{tail}", *span, frozenset({Grade.PARTS}))
+
+
+def _cut(field: Field, rng: random.Random) -> Plant | None:
+    """Cut at the end, in a word or between two, with dots or without."""
+    span = field.span(rng)
+    if span is None or span[1] - span[0] < 60:
+        return None
+    end = span[1] - rng.randrange(1, 25)
+    while end > span[0] and not _is_of_word(field.text[end - 1]):
+        end -= 1
+    if unicodedata.category(field.text[end])[0] == "M":
+        return None
+    quote = field.text[span[0] : end]
+    if count(field.letters, letters(quote)) != 1:
+        return None
+    dots = rng.choice(("", "...", "\u2026", " ..."))
+    grades = frozenset({Grade.EXACT}) if not dots else ANY
+    return Plant("cut at the end", quote + dots, span[0], end, grades)
+
+
+def _marked(field: Field, rng: random.Random) -> Plant | None:
+    """The mark that stands in the prompt between two pages or cues, copied along."""
+    if not field.marks:
+        return None
+    at, mark = rng.choice(field.marks)
+    span = field.span(rng, around=at)
+    if span is None or not span[0] < at < span[1]:
+        return None
+    quote = f"{field.text[span[0] : at].rstrip()}\n{mark}\n{field.text[at : span[1]].lstrip()}"
+    return Plant("a mark of the prompt", quote, *span, ANY - {Grade.FUZZY})
+
+
+DISTURBANCES: dict[str, Callable[[Field, random.Random], Plant | None]] = {
+    **{kind: _changed(kind) for kind in _CHANGES},
+    "words left out": _left_out,
+    "cut at the end": _cut,
+    "a mark of the prompt": _marked,
+}
+"""By name: what a model does to a quote."""
+
+
+def _absent(kind: str, quote: str, field: Field) -> Plant | None:
+    """A quote that is not there, unless it is after all: nearly all of its short pieces stand in the text."""
+    own = letters(quote)
+    pieces = [own[i : i + 12] for i in range(0, max(1, len(own) - 12), 3)]
+    if not own or own in field.letters or sum(piece in field.letters for piece in pieces) > 0.85 * len(pieces):
+        return None
+    return Plant(kind, quote, 0, 0, frozenset({Grade.MISSING}))
+
+
+def _of_others(field: Field, rng: random.Random) -> Plant | None:
+    other = rng.choice(field.others) if field.others else ""
+    span = field.span(rng, other) if len(other) > 2 * _SHORTEST else None
+    return None if span is None else _absent("of another document", other[span[0] : span[1]], field)
+
+
+def _numbers(field: Field, rng: random.Random) -> Plant | None:
+    """Every number another one of as many digits."""
+    span = field.span(rng)
+    quote = field.text[span[0] : span[1]] if span else ""
+    if not re.search(r"\d", quote):
+        return None
+    changed = re.sub(
+        r"\d+", lambda match: "".join(str((int(one) + rng.randrange(1, 9)) % 10) for one in match[0]), quote
+    )
+    return (
+        None
+        if letters(changed) in field.letters
+        else Plant("numbers changed", changed, 0, 0, frozenset({Grade.MISSING}))
+    )
+
+
+def _pieces(quote: str, field: Field) -> list[str]:
+    return re.findall(r"\S+", quote) if field.is_spaced else list(quote)
+
+
+def _other_words(field: Field, rng: random.Random) -> Plant | None:
+    """A third of the words or more replaced by others of the document."""
+    span = field.span(rng)
+    pieces = _pieces(field.text[span[0] : span[1]], field) if span else []
+    if len(pieces) < 6:
+        return None
+    for i in rng.sample(range(len(pieces)), int(len(pieces) * rng.uniform(0.35, 0.6)) + 1):
+        pieces[i] = rng.choice(field.words)
+    return _absent("words replaced", (" " if field.is_spaced else "").join(pieces), field)
+
+
+def _shuffled(field: Field, rng: random.Random) -> Plant | None:
+    span = field.span(rng)
+    pieces = _pieces(field.text[span[0] : span[1]], field) if span else []
+    if len(pieces) < 6:
+        return None
+    mixed = rng.sample(pieces, len(pieces))
+    return _absent("words shuffled", (" " if field.is_spaced else "").join(mixed), field)
+
+
+def _invented(field: Field, rng: random.Random) -> Plant | None:
+    return _absent("invented", rng.choice(field.invented), field)
+
+
+ABSENT: dict[str, Callable[[Field, random.Random], Plant | None]] = {
+    "of another document": _of_others,
+    "numbers changed": _numbers,
+    "words replaced": _other_words,
+    "words shuffled": _shuffled,
+    "invented": _invented,
+}
+"""By name: why a quote is not there."""
+
+
+def iter_plants(field: Field, n_each: int, seed: int) -> Iterator[Plant]:
+    """Give so many plants of each kind; none of a kind that the text has no place for."""
+    for kind in (*DISTURBANCES, *ABSENT):
+        rng = random.Random(f"{seed} {kind} {field.language}")
+        for _ in range(n_each):
+            plant = field.plant(kind, rng)
+            if plant is not None:
+                yield plant
