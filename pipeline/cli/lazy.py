@@ -7,7 +7,9 @@ from importlib import import_module
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-_NAMES = ("run", "check", "schema", "show", "merge", "report")
+_NAMES = ("run", "check", "schema", "show", "merge", "report", "eval")
+_MODULES = {"eval": "evaluate"}
+"""Of commands whose name is no good name for a module."""
 
 
 class LazyCommands(TyperGroup):
@@ -27,7 +29,8 @@ class LazyCommands(TyperGroup):
 
 
 def _load(name: str) -> TyperCommand:
-    function = getattr(import_module(f"pipeline.cli.{name}"), name)
+    module = _MODULES.get(name, name)
+    function = getattr(import_module(f"pipeline.cli.{module}"), module)
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     alone.command(name)(function)
     command = typer.main.get_command(alone)
