@@ -70,22 +70,27 @@ class MadeOutput:
             for number in range(1, len(pages) + 1)
         ]
         ids = {"doc_id": doc_id, "uri": uri or doc_id, "doc_key": "k"}
-        line = {"n_pages": len(pages), "status": "read", "segments": segments, "segments_cited": [], **line}
+        read = {
+            "n_pages": len(pages),
+            "status": "read",
+            "format": "pdf",
+            "n_tokens": len(text) // 4,
+            "segments": segments,
+            "segments_cited": [],
+        }
         self._add(
             "documents",
             ids,
             text=text,
             n_chars=len(text),
-            n_tokens=len(text) // 4,
-            format="pdf",
             n_chunks=1,
             n_segments=len(pages),
             metadata=[],
-            **line,
+            **{**read, **line},
         )
         self._add("sources", ids, occurrence=0, outcome="document", why="new")
         if row is not None:
-            values = {name: row.get(name) for name in SCHEMA["properties"]}
+            values = {name: row.get(name) for name in ("title", "signed_on", "fee", "parties")}
             values["parties"] = values["parties"] or []
             lineage = {"_doc_id": doc_id, "_doc_key": "k", "_uri": uri or doc_id, "_run_id": self.run_id}
             self.lines["records/contract"].append({**values, **lineage, "_model": "made", "_extra": row.get("_extra")})

@@ -15,6 +15,7 @@ WIDTH = 400
 HEIGHT = 130
 """Of the bars of a histogram, without its axis."""
 _BINS = 16
+_WIDEST_BAR = 60
 _STEPS = (1, 2, 2.5, 5, 10)
 
 
@@ -100,8 +101,10 @@ def build_histogram(values: Sequence[float], unit: str, of: str) -> Histogram | 
     for index, count in enumerate(counts):
         if count:
             height = max(HEIGHT * count / most, 2)
-            words = f"{number(count)} {of} of {compact(edges[index])} to {compact(edges[index + 1])} {unit}"
-            bars.append(Bar(index * step + 1, max(step - 2, 1), HEIGHT - height, height, words))
+            what = of if count > 1 else of.removesuffix("s")
+            words = f"{number(count)} {what} of {compact(edges[index])} to {compact(edges[index + 1])} {unit}"
+            width = min(max(step - 2, 1), _WIDEST_BAR)
+            bars.append(Bar((index + 0.5) * step - width / 2, width, HEIGHT - height, height, words))
     every = max(1, math.ceil(len(edges) / 6))
     ticks = tuple((index * step, compact(edge)) for index, edge in enumerate(edges) if index % every == 0)
     ordered = sorted(values)

@@ -95,7 +95,7 @@ def _row(
 
 
 def _sections(text: str, segments: Sequence[Mapping[str, Any]], citations: Sequence[Citation]) -> list[Section]:
-    blocks = [cut_blocks(text, segment["start"], segment["end"]) for segment in segments]
+    blocks = [cut_blocks(text, one["start"], _shown_end(text, one["start"], one["end"])) for one in segments]
     pieces = cut_pieces(text, [block for own in blocks for block in own], build_spans(citations))
     return [
         Section(
@@ -108,6 +108,13 @@ def _sections(text: str, segments: Sequence[Mapping[str, Any]], citations: Seque
         )
         for index, (segment, own) in enumerate(zip(segments, blocks, strict=True))
     ]
+
+
+def _shown_end(text: str, start: int, end: int) -> int:
+    """Where the segment's own text ends, without the space up to the next one."""
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return end
 
 
 def _name(segment: Mapping[str, Any], index: int) -> str:

@@ -60,9 +60,9 @@ def replace_report(target: Path) -> Iterator[ReportFolder]:
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     with _alone(target), writing(target):
+        _check_ours(old)
         _mend(target, new, old)
         _check_ours(target)
-        _check_ours(old)
         new.mkdir()
         try:
             report = ReportFolder(new)

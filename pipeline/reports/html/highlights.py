@@ -36,13 +36,13 @@ class Piece:
         text: The text.
         citations: Their numbers, ascending; empty: nobody cites it.
         look: The most urgent of their looks; empty without any.
-        starts: Whether one of them begins here: the piece that a reader is led to.
+        begins: Whether it is the first piece of one of them: where a reader is led to.
     """
 
     text: str
     citations: tuple[int, ...] = ()
     look: str = ""
-    starts: bool = False
+    begins: bool = False
 
 
 def cut_blocks(text: str, start: int, end: int) -> list[tuple[int, int]]:
@@ -73,11 +73,13 @@ def cut_pieces(text: str, blocks: Iterable[tuple[int, int]], spans: Sequence[Spa
     for at, end in blocks:
         pieces, start = [], at
         while start < end:
+            n_known = len(here)
             while waiting and waiting[-1].start <= start:
                 here.append(waiting.pop())
+            begins = any(span.end > start for span in here[n_known:])
             here = [span for span in here if span.end > start]
             cut = min([end, *(span.end for span in here), *(span.start for span in waiting[-1:])])
-            pieces.append(_piece(text[start:cut], start, here))
+            pieces.append(_piece(text[start:cut], here, begins=begins))
             start = cut
         yield pieces
 
@@ -85,9 +87,9 @@ def cut_pieces(text: str, blocks: Iterable[tuple[int, int]], spans: Sequence[Spa
 _URGENCY = ("lost", "plain", "unsure", "wrong")
 
 
-def _piece(text: str, start: int, spans: Sequence[Span]) -> Piece:
+def _piece(text: str, spans: Sequence[Span], *, begins: bool) -> Piece:
     if not spans:
         return Piece(text)
     citations = tuple(sorted({span.citation for span in spans})[:MOST_CITATIONS])
     look = max((span.look for span in spans), key=_URGENCY.index)
-    return Piece(text, citations, look, any(span.start == start for span in spans))
+    return Piece(text, citations, look, begins)

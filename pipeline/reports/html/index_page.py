@@ -12,13 +12,14 @@ from pipeline.reports.html import charts
 from pipeline.reports.html.citations import GRADES
 from pipeline.reports.html.gather import Overview, Summary
 from pipeline.reports.html.render import render_page
-from pipeline.reports.html.wording import file_name, label, visible
+from pipeline.reports.html.wording import file_name, in_words, label, visible
 
 MOST_LISTED = 20_000
 """Documents in the list; of more, those that need a look first."""
 EXIT_WORDS = {0: "complete", 5: "committed, but a gate failed", 75: "stopped: the next start does the rest"}
 _PARTS_OF_PHASES = {"starved"}
 """Seconds that are part of another phase."""
+_PHASE_LOOKS = {"before_engine": "c", "engine_start": "b", "waiting": "d", "generating": "a"}
 _GRADE_LOOKS = {"exact": "a", "normalized": "b", "parts": "c", "fuzzy": "d", "missing": "bad"}
 
 
@@ -83,16 +84,15 @@ def _last_that_worked(reports: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]
     for report in reversed(reports):
         counts = report.get("counts", {})
         if any(counts.get(name) for name in ("documents", "rejected_sources", "removed")):
-            return report
-    return reports[-1]
+            return dict(report)
+    return dict(reports[-1])
 
 
 def _phases(report: Mapping[str, Any]) -> list[charts.Share]:
     """How the run's seconds divide; in tenths of a second, which are counted."""
     names = [name for name in report["seconds"] if name not in _PARTS_OF_PHASES]
-    looks = dict(zip(names, "abcde", strict=False))
     return charts.build_shares(
-        (name.replace("_", " "), "", looks.get(name, "e"), round(report["seconds"][name] * 10)) for name in names
+        (in_words(name), "", _PHASE_LOOKS.get(name, "empty"), round(report["seconds"][name] * 10)) for name in names
     )
 
 

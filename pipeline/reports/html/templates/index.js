@@ -22,7 +22,7 @@
   const share = (line) => {
     if (!line[CITED]) return cell(null, "num");
     const percent = Math.floor(line[SHARE] * 1000) / 10;
-    return cell(`${percent} %`, line[UNVERIFIED] ? "num attention" : "num");
+    return cell(`${percent} %`, line[SHARE] < 1 ? "num attention" : "num");
   };
   const row = (line) => {
     const made = document.createElement("tr");
