@@ -161,11 +161,12 @@ class QuoteFinder:
         for first in diagonals:
             head = _n_equal(folded, text[max(first, 0) : first + len(folded)]) if first >= 0 else 0
             for last in diagonals:
-                if not (least <= head and 0 < last - first <= _GAP + len(folded)):
+                end = last + len(folded)
+                if head < least or not 0 < last - first <= _GAP + len(folded) or end > len(text):
                     continue
-                tail = _n_equal(folded[::-1], text[max(last, 0) : last + len(folded)][::-1])
+                tail = _n_equal(folded[::-1], text[last:end][::-1])
                 if tail >= least and head + tail >= len(folded):
-                    return Located(Grade.PARTS, 1.0, *self._span(first, last + len(folded)), 1)
+                    return Located(Grade.PARTS, 1.0, *self._span(first, end), 1)
         return None
 
     def _fuzzy(self, folded: str, diagonals: list[int]) -> Located | None:
