@@ -39,11 +39,18 @@ EVALUATION = {
     "job": "made", "gold": "gold.csv", "output_run_id": "r", "created_at": "2026-01-02T03:04:05+00:00",
     "tasks": {"contract": {"n_documents": 3, "n_unmatched": 1, "fields": {
         "signed_on": {"exact": S, "normalized": S, "outcomes": OUTCOMES, "examples": WRONG}}}},
-    "answers": {"n": 4, "n_valid": 4, "valid_ratio": [1.0, 0.6, 1.0]},
-    "evidence": {"n": 8, "ratio": [0.75, 0.4, 0.9]},
-    "latency_s": {"p50": 1.0, "p95": 2.0, "p99": 3.0}, "tokens": {"prompts": 12345},
+    "answers": {"n_questions": 4, "n_valid": 4, "valid_ratio": [1.0, 0.6, 1.0]},
+    "evidence": {"n_cited": 8, "ratio": [0.75, 0.4, 0.9]},
+    "latency_s": {"p50": 1.0, "p95": 2.0, "p99": 3.0}, "tokens": {"input": 12345, "cached": 0, "output": 7},
     "gates": [{"name": "min_f1", "limit": 0.9, "found": 0.667, "passes": False, "sentence": "signed_on has 0.667 <b>"}],
-    "against": None,
+    "against": {
+        "output": "out/before", "output_run_id": "r0",
+        "tasks": {"contract": {"n_documents": 3, "only_now": [], "only_before": [], "fields": {"signed_on": {
+            "before": [0.9, 0.8, 1.0], "now": [0.667, 0.4, 0.9], "difference": [-0.233, -0.4, -0.1],
+            "n_better": 0, "n_worse": 1, "better": [],
+            "worse": [{"doc_id": SUPPLY, "uri": SUPPLY, "gold": "2025-03-04", "before": "2025-03-04", "now": None}]}}}},
+        "protocol": [{"name": "acceptable", "passes": False, "sentence": "94 % are as the gold has them"}],
+    },
 }  # fmt: skip
 
 
@@ -167,7 +174,11 @@ def test_the_evaluation_is_told(report: Path, open_page: Open) -> None:
     assert page.locator(".fields td.strong").inner_text() == "66.7 %"
     page.get_by_text("signed_on: what went wrong").click()
     assert page.get_by_text("<img src=x onerror=alert(1)>").is_visible()
-    page.get_by_role("link", name="supply.pdf").click()
+    assert page.get_by_text("94 % are as the gold has them").is_visible()
+    assert page.get_by_text("-23.3 %").is_visible()
+    assert page.locator(".chip.bad", has_text="worse").is_visible()
+    page.get_by_text("signed_on: what changed").click()
+    page.get_by_role("link", name="supply.pdf").last.click()
     page.wait_for_url("**/documents/*")
 
 
@@ -232,7 +243,7 @@ def hostile(folder: Path) -> MadeOutput:
         made.reject(doc_id, "list_short", payload)
         made.reject(f"{doc_id} lost", "corrupt", payload, is_source=True)
     made.failed_gates = PAYLOADS
-    made.evaluation = {**EVALUATION, "gold": PAYLOADS[1], "against": {"x": PAYLOADS[1]}}
+    made.evaluation = {**EVALUATION, "gold": PAYLOADS[1], "job": PAYLOADS[2]}
     return made
 
 

@@ -62,6 +62,38 @@ class Field:
     examples: Sequence[Mapping[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A field in another output folder and here.
+
+    Attributes:
+        task: The task.
+        field: The field.
+        before: F1 there.
+        now: F1 here.
+        difference: Now less before, from -1 to 1.
+        n_better: Documents that came out better.
+        n_worse: Documents that came out worse.
+        documents: The first of them: "worse" or "better", and what was said of each.
+    """
+
+    task: str
+    field: str
+    before: Interval
+    now: Interval
+    difference: Interval
+    n_better: int
+    n_worse: int
+    documents: Sequence[tuple[str, Mapping[str, str]]]
+
+    @property
+    def trend(self) -> str:
+        """One of worse and better, where the interval leaves no doubt; else empty."""
+        if self.difference.low is None or self.difference.high is None:
+            return ""
+        return "better" if self.difference.low > 0 else "worse" if self.difference.high < 0 else ""
+
+
 def build_evaluation_page(evaluation: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """The page, HTML.
 
@@ -84,7 +116,10 @@ def build_evaluation_page(evaluation: Mapping[str, Any], names: Mapping[str, str
             tasks=tasks,
             figures=list(_figures(evaluation)),
             outcomes=OUTCOMES,
+            latency_s=_numbers(evaluation.get("latency_s"), "p50", "p95", "p99"),
+            tokens=_numbers(evaluation.get("tokens"), "input", "cached", "output"),
             against=evaluation.get("against"),
+            changes=_changes(evaluation.get("against") or {}, names),
             has_evaluation=True,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -113,6 +148,8 @@ def _example(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]
     return {
         "doc_id": doc_id,
         "page": f"documents/{names[doc_id]}" if doc_id in names else "",
+        "name": str(one.get("uri") or doc_id),
+        "item": str(one.get("item") or ""),
         "outcome": str(one["outcome"]),
         "gold": value_text(one.get("gold")),
         "found": value_text(one.get("found")),
@@ -131,7 +168,37 @@ def _figures(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, Interval, str
     """The ratios of the whole run: name, interval, of how many."""
     answers, evidence = evaluation.get("answers") or {}, evaluation.get("evidence") or {}
     if answers.get("valid_ratio"):
-        yield "valid answers", _interval(answers["valid_ratio"]), f"of {answers['n']:,}"
+        yield "valid answers", _interval(answers["valid_ratio"]), f"of {answers['n_questions']:,}"
     if evidence.get("ratio"):
-        n = evidence.get("n")
-        yield "verified values", _interval(evidence["ratio"]), f"of {n:,} cited" if n is not None else "of those cited"
+        yield "verified values", _interval(evidence["ratio"]), f"of {evidence['n_cited']:,} cited"
+
+
+def _numbers(given: Mapping[str, Any] | None, *names: str) -> dict[str, float]:
+    """Those of the figures that are there."""
+    return {name: given[name] for name in names if given.get(name) is not None} if given else {}
+
+
+def _changes(against: Mapping[str, Any], names: Mapping[str, str]) -> list[Change]:
+    return [
+        Change(
+            task=task,
+            field=field,
+            before=_interval(found["before"]),
+            now=_interval(found["now"]),
+            difference=_interval(found["difference"]),
+            n_better=found["n_better"],
+            n_worse=found["n_worse"],
+            documents=[
+                (what, _moved(one, names)) for what in ("worse", "better") for one in found[what][:MOST_EXAMPLES]
+            ],
+        )
+        for task, of_task in (against.get("tasks") or {}).items()
+        for field, found in of_task["fields"].items()
+    ]
+
+
+def _moved(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+    doc_id = str(one["doc_id"])
+    words = {side: value_text(one.get(side)) for side in ("gold", "before", "now")}
+    page = f"documents/{names[doc_id]}" if doc_id in names else ""
+    return {"name": str(one.get("uri") or doc_id), "page": page, **words}

@@ -74,7 +74,7 @@ def percent(share: float | None) -> str:
     if share is None:
         return "-"
     rounded = round(share * 100, 1)
-    if rounded == 100 and share < 1:
+    if rounded == 100 and 0 < share < 1:
         return "> 99.9 %"
     if rounded == 0 and share > 0:
         return "< 0.1 %"
