@@ -24,11 +24,9 @@ _WORDS = {
     "date-time": "YYYY-MM-DDThh:mm:ssZ",
     "time": "hh:mm:ss",
 }
-_CITED = "as quote and value"
-QUOTE_WISH = (
-    f'Write what is asked for {_CITED} as {{"{QUOTE}": ..., "{VALUE}": ...}}: first copy the words of the document '
-    "that say it, letter by letter, one sentence at most; then give the value that they say."
-)
+QUOTE_WISH = f'Each "{QUOTE}" holds the words of the document that say the "{VALUE}", letter by letter.'
+"""In a trial with the embedded 135M model (18 pages, each variant once) this gave 43 verified values of 101, a longer
+sentence with a mark at each field 28 of 108."""
 _WHOLE = {"array": "a JSON list", "object": "a JSON object"}
 
 
@@ -87,7 +85,7 @@ def _described(node: Schema) -> str:
 def _form(node: Schema, depth: int) -> str:
     """What a value looks like; empty for text, which needs no words."""
     if node.get(CITED) is True:
-        return "; ".join(filter(None, (_form(node["properties"][VALUE], depth), _CITED)))
+        return _form(node["properties"][VALUE], depth)
     if "enum" in node:
         values = [str(value) for value in node["enum"] if value is not None]
         return "one of: " + ", ".join(values[:MAX_VALUES]) if values else ""
