@@ -25,7 +25,7 @@ _QUOTES = (
 _MARKUP = "*_#|~\\\u2022\u2023\u25aa\u25cf\u25e6\u00b7\u0640"
 """Markdown, bullets, and the Arabic tatweel, which only makes a word longer."""
 _NOTHING = frozenset(_QUOTES + _MARKUP)
-_JOINING = re.compile(rf"[{_DASHES}](?!\s*\d)|^[ \t>]*>", re.MULTILINE)
+_JOINING = re.compile(rf"[{_DASHES}](?![\s*_`~>]*\d)|^[ \t>]*>", re.MULTILINE)
 """Dashes that are no sign and no range of numbers, and what begins a quoted line in Markdown."""
 _SOFT_HYPHEN = "\u00ad"
 

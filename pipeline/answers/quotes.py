@@ -40,6 +40,8 @@ _PART = 8
 _ELLIPSIS = re.compile(r"[\[(]?(?:\.\s?\.\s?\.+|…+)[\])]?")
 _DOTS_BEFORE = re.compile(r"[\[(]?(?:\.\s?\.\s?\.|…)[.…\s]*[\])]?\s*")
 _DOTS_AFTER = re.compile(r"\s*[\[(]?(?:\.\s?\.\s?\.|…)[.…\s]*[\])]?$")
+_MOST_DOTS = 8
+"""Ellipses of a quote that are tried one by one."""
 _DOTS = 40
 """Characters at a quote's end that its last dots are looked for in."""
 _DIGITS = re.compile(r"\d+")
@@ -134,9 +136,18 @@ class QuoteFinder:
 
     def _elided(self, quote: str) -> Located | None:
         """A quote with an ellipsis: its parts, one after the other."""
-        parts = [part for part in map(fold_text, _ELLIPSIS.split(quote)) if part]
-        if len(parts) < 2 or min(map(len, parts)) < self._least(_PART, parts[0]):
-            return None
+        dots = [match.span() for match in _ELLIPSIS.finditer(quote)][:_MOST_DOTS]
+        one_each = ([quote[:start], quote[end:]] for start, end in dots)  # the others are the document's own
+        for texts in (_ELLIPSIS.split(quote), *(one_each if len(dots) > 1 else ())):
+            parts = [part for part in map(fold_text, texts) if part]
+            if len(parts) > 1 and min(map(len, parts)) >= self._least(_PART, parts[0]):
+                there = self._in_order(parts)
+                if there is not None:
+                    return there
+        return None
+
+    def _in_order(self, parts: list[str]) -> Located | None:
+        """Folded parts that stand one after the other, with no more than a gap between two."""
         for first in _occurrences(self._folded.text, parts[0]):
             end = first + len(parts[0])
             for part in parts[1:]:

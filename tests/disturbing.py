@@ -1,7 +1,6 @@
-"""Quotes planted in a text at known spans, disturbed as models disturb them, and quotes that are not there.
+"""What models do to the quotes that they write, and quotes that are not there.
 
-The same seed gives the same plants. What a plant must be found as is worked out here without the finder: a quote is
-unique in its text when its letters and digits alone, in order, stand there once.
+Each disturbance takes the words of the document and gives what a model might have written instead.
 """
 
 from __future__ import annotations
@@ -9,157 +8,16 @@ from __future__ import annotations
 import random
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
-from pipeline.answers.citations import Citation
-from pipeline.answers.ground import ReadText
-from pipeline.answers.quotes import MIN_SCORE, Grade, Located
-from pipeline.prompts.marks import mark
-from pipeline.prompts.prompt import Chunk
-from pipeline.readers.document import Document
-from pipeline.schema.columns import Column, Kind
+from planting import Field, Plant, count, is_of_word, letters
+
+from pipeline.answers.quotes import Grade
 
 ANY = frozenset({Grade.EXACT, Grade.NORMALIZED, Grade.PARTS, Grade.FUZZY})
-_SHORTEST, _LONGEST = 20, 300
 _TRIES = 60
 _KEPT_ENDS = 6
 """Characters at either end that no typo changes: else it would be open where the quote begins."""
-_LEFT_OUT_END = 12
-_UNSPACED = re.compile("[\u2e80-\ud7af]")
-
-
-@dataclass(frozen=True, slots=True)
-class Plant:
-    """One quote and what must become of it.
-
-    Attributes:
-        kind: How it was disturbed, or why it is not there.
-        quote: As a model might write it.
-        start: Where it stands in the text (inclusive); 0 for what is not there.
-        end: Its end (exclusive); 0 for what is not there.
-        grades: Those that are right; only `missing` for what is not there.
-    """
-
-    kind: str
-    quote: str
-    start: int
-    end: int
-    grades: frozenset[Grade]
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether it is not there."""
-        return Grade.MISSING in self.grades
-
-
-class Field:
-    """A text to plant quotes in.
-
-    Args:
-        text: The document's text.
-        language: Its language, two letters.
-        others: Other documents in the language, for quotes that are not there.
-        invented: Sentences that stand in no document.
-        marks: Where segments begin inside the text, each with the mark that names it in the prompt.
-    """
-
-    def __init__(
-        self, text: str, language: str, others: list[str], invented: list[str], marks: Sequence[tuple[int, str]] = ()
-    ) -> None:
-        self.text, self.language, self.others, self.invented = text, language, others, invented
-        self.marks = marks
-        self.letters = letters(text)
-        self.is_spaced = not _UNSPACED.search(text[: len(text) // 2]) or language not in ("zh", "ja")
-        self.alphabet = sorted({char for char in text.lower() if char.isalpha()})
-        self.words = re.findall(r"[^\W\d_]{3,}", text) if self.is_spaced else [c for c in text if c.isalpha()]
-
-    def plant(self, kind: str, rng: random.Random) -> Plant | None:
-        """Plant one quote of a kind; None where the text has no place for it."""
-        make = DISTURBANCES.get(kind) or ABSENT[kind]
-        for _ in range(_TRIES):
-            made = make(self, rng)
-            if made is not None:
-                return made
-        return None
-
-    def span(self, rng: random.Random, text: str | None = None, around: int | None = None) -> tuple[int, int] | None:
-        """A span that begins and ends with words and stands nowhere else in the text; None when the try failed.
-
-        Args:
-            rng: Chooses it.
-            text: Another document; None: this one.
-            around: A position that lies inside; None: anywhere.
-        """
-        where = self.text if text is None else text
-        length = min(int(rng.triangular(_SHORTEST, _LONGEST, 90)), len(where) // 2)
-        start = rng.randrange(max(1, len(where) - length)) if around is None else max(0, around - length // 2)
-        start, end = self._to_words(where, start, start + length)
-        quote = where[start:end]
-        if not _SHORTEST <= len(quote) <= _LONGEST or len(letters(quote)) * 2 < len(quote):
-            return None
-        if text is None and count(self.letters, letters(quote)) != 1:
-            return None
-        return start, end
-
-    def _to_words(self, text: str, start: int, end: int) -> tuple[int, int]:
-        """Move both ends to the borders of words that have white space, a comma or a full stop beside them."""
-        while start < end and not (_is_letter(text[start]) and (start == 0 or self._is_border(text[start - 1]))):
-            start += 1
-        while end > start and not (_is_of_word(text[end - 1]) and (end == len(text) or self._is_border(text[end]))):
-            end -= 1
-        return start, end
-
-    def _is_border(self, char: str) -> bool:
-        return char.isspace() or char in ".,;:，。、；：۔،।" or (not self.is_spaced and bool(_UNSPACED.match(char)))
-
-
-def field_of(document: Document, language: str, others: list[str], invented: list[str]) -> Field:
-    """The field that a document's text is."""
-    marks = [(segment.start, mark(segment)) for segment in document.segments if segment.start and mark(segment)]
-    return Field(document.text, language, others, invented, marks)
-
-
-def finder_of(document: Document, min_score: float = MIN_SCORE) -> Callable[[str], Located]:
-    """What looks quotes up in a document, as a run does when one chunk holds all of it."""
-    size, last = len(document.text), max(0, len(document.segments) - 1)
-    read = ReadText(document, Chunk(document.doc_id, 0, 1, 0, size, 0, 0, last, ()), min_score)
-    column = Column("", Kind.JSON)
-    return lambda quote: read.look_up(Citation("", quote, True), column).located
-
-
-def judge(plant: Plant, found: Located) -> str:
-    """Tell what became of a plant: "right", "grade", "elsewhere", "missed"; for what is not there "right" or "false"."""
-    if plant.is_absent:
-        return "right" if found.grade is Grade.MISSING else "false"
-    if found.grade is Grade.MISSING:
-        return "missed"
-    if (found.start, found.end) != (plant.start, plant.end):
-        return "elsewhere"
-    return "right" if found.grade in plant.grades else "grade"
-
-
-def letters(text: str) -> str:
-    """The letters and digits of a text alone, without case and form: what says whether two texts are the same."""
-    flat = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return "".join(char for char in flat if _is_of_word(char))
-
-
-def count(text: str, part: str) -> int:
-    """Count the places of a part, also those that overlap; two are enough."""
-    first = text.find(part)
-    return 0 if first < 0 else 1 + (text.find(part, first + 1) >= 0)
-
-
-def _is_letter(char: str) -> bool:
-    return char.isalnum()
-
-
-def _is_of_word(char: str) -> bool:
-    return char.isalnum() or unicodedata.category(char)[0] == "M"
-
-
-# The disturbances: each takes the words of the document and gives what a model might have written instead.
 
 
 def _same(quote: str, field: Field, rng: random.Random) -> str:
@@ -320,13 +178,15 @@ def _cut(field: Field, rng: random.Random) -> Plant | None:
     if span is None or span[1] - span[0] < 60:
         return None
     end = span[1] - rng.randrange(1, 25)
-    while end > span[0] and not _is_of_word(field.text[end - 1]):
+    while end > span[0] and not is_of_word(field.text[end - 1]):
         end -= 1
     if unicodedata.category(field.text[end])[0] == "M":
         return None
     quote = field.text[span[0] : end]
     if count(field.letters, letters(quote)) != 1:
         return None
+    if re.match(r"\s*[.\u2026]", field.text[end:]):
+        return None  # dots of the document itself
     dots = rng.choice(("", "...", "\u2026", " ..."))
     grades = frozenset({Grade.EXACT}) if not dots else ANY
     return Plant("cut at the end", quote + dots, span[0], end, grades)
@@ -364,7 +224,7 @@ def _absent(kind: str, quote: str, field: Field) -> Plant | None:
 
 def _of_others(field: Field, rng: random.Random) -> Plant | None:
     other = rng.choice(field.others) if field.others else ""
-    span = field.span(rng, other) if len(other) > 2 * _SHORTEST else None
+    span = field.span(rng, other) if len(other) > 1000 else None
     return None if span is None else _absent("of another document", other[span[0] : span[1]], field)
 
 
@@ -409,7 +269,7 @@ def _shuffled(field: Field, rng: random.Random) -> Plant | None:
 
 
 def _invented(field: Field, rng: random.Random) -> Plant | None:
-    return _absent("invented", rng.choice(field.invented), field)
+    return _absent("invented", rng.choice(field.invented), field) if field.invented else None
 
 
 ABSENT: dict[str, Callable[[Field, random.Random], Plant | None]] = {
@@ -423,10 +283,10 @@ ABSENT: dict[str, Callable[[Field, random.Random], Plant | None]] = {
 
 
 def iter_plants(field: Field, n_each: int, seed: int) -> Iterator[Plant]:
-    """Give so many plants of each kind; none of a kind that the text has no place for."""
-    for kind in (*DISTURBANCES, *ABSENT):
+    """Give so many plants of each kind, the same for the same seed; fewer of a kind that the text has no place for."""
+    for kind, make in (DISTURBANCES | ABSENT).items():
         rng = random.Random(f"{seed} {kind} {field.language}")
         for _ in range(n_each):
-            plant = field.plant(kind, rng)
+            plant = next(filter(None, (make(field, rng) for _ in range(_TRIES))), None)
             if plant is not None:
                 yield plant
