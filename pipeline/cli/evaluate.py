@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.cli.options import JobArgument, JsonOption, SetOption, VarOption, job_from
+from pipeline.schema.pointer import printable
 
 _GATE_FAILED = 5
+_MOST_NAMED = 3
 
 GoldOption = Annotated[
     Path,
@@ -51,14 +54,18 @@ def evaluate(
         from pipeline.cli.evaluation_text import print_evaluation
 
         print_evaluation(report, path)
-    for name, one in report["tasks"].items():
-        if one["n_unmatched"]:
-            shown = ", ".join(one["unmatched"][:3]) + (", ..." if one["n_unmatched"] > 3 else "")
-            print(
-                f"warning: task {name}: {one['n_unmatched']:,} of the gold are not in the folder: {shown}",
-                file=sys.stderr,
-            )
     failed = [gate for gate in report["gates"] if not gate["passes"]]
-    for gate in failed:
-        print(f"gate failed: {gate['sentence']}", file=sys.stderr)
+    for sentence in [*_warnings(report), *(f"gate failed: {gate['sentence']}" for gate in failed)]:
+        print(sentence, file=sys.stderr)
     raise typer.Exit(_GATE_FAILED if failed else 0)
+
+
+def _warnings(report: Mapping[str, Any]) -> list[str]:
+    """One for each task whose gold names documents that the folder does not have."""
+    found = []
+    for name, task in report["tasks"].items():
+        if n := task["n_unmatched"]:
+            shown = ", ".join(task["unmatched"][:_MOST_NAMED]) + (", ..." if n > _MOST_NAMED else "")
+            which = f"{n:,} of the gold {'is' if n == 1 else 'are'} not in the folder"
+            found.append(f"warning: task {name}: {which}: {printable(shown)}")
+    return found

@@ -60,12 +60,11 @@ def evaluate(job: Job, wanted: Wanted, created_at: datetime) -> Report:
     """
     columns = _columns(job)
     check_gates(job.gates, {task: field_names(of_task) for task, of_task in columns.items()})
-    if wanted.task is not None:
-        if wanted.task not in columns:
-            raise JobError(f"--task {wanted.task!r}: there is no such task{nearest(wanted.task, columns)}")
-        columns = {wanted.task: columns[wanted.task]}
+    if wanted.task is not None and wanted.task not in columns:
+        raise JobError(f"--task {wanted.task!r}: there is no such task{nearest(wanted.task, columns)}")
     found = load_found(job.output_folder)
-    gold = build_gold(iter_gold(wanted.gold), columns, found.uris, str(wanted.gold))
+    gold = build_gold(iter_gold(wanted.gold), columns, found.uris, str(wanted.gold), wanted.task)
+    columns = {task: of_task for task, of_task in columns.items() if wanted.task in (None, task)}
     tasks = {task: _Task(task, columns[task], of_task) for task, of_task in gold.items()}
     judged = {name: task.judge(found) for name, task in tasks.items()}
     report: Report = {

@@ -80,7 +80,7 @@ def _f1_gate(limit: float, task: str, name: str, of_field: Mapping[str, Any] | N
     if of_field is None:
         return _gate("min_f1", limit, None, False, f"{begun} is not annotated.")
     f1, n = of_field["normalized"]["f1"], of_field["n_documents"]
-    documents = f"{n:,} document{'' if n == 1 else 's'}"
+    documents = _counted(n, "document")
     if f1 is None:
         return _gate("min_f1", limit, None, True, f"{begun} is absent from all {documents}, rightly.")
     told = f"{begun} has F1 {f1[0]:.2f} (normalized; {f1[1]:.2f} to {f1[2]:.2f}, {documents})."
@@ -98,13 +98,17 @@ def _latency_gate(limit: float, latency: Mapping[str, float] | None) -> dict[str
     begun = f"gates.max_p95_s is {limit:g}, and"
     if latency is None:
         return _gate("max_p95_s", limit, None, True, f"{begun} there is no answer.")
-    told = f"{begun} the 95th percentile of {latency['n']:,} answers is {latency['p95']:.2f} s."
+    told = f"{begun} the 95th percentile of {_counted(int(latency['n']), 'answer')} is {latency['p95']:.2f} s."
     return _gate("max_p95_s", limit, latency["p95"], latency["p95"] <= limit, told)
 
 
 def _gate(name: str, limit: float, found: float | None, passes: bool, sentence: str) -> dict[str, Any]:
     of_none = {"task": None, "field": None}
     return {"name": name, **of_none, "limit": limit, "found": found, "passes": passes, "sentence": sentence}
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def _is_of(key: str, task: str, fields: Collection[str]) -> bool:

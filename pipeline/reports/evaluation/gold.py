@@ -46,21 +46,26 @@ class _Field:
 
 
 def build_gold(
-    lines: Iterable[GoldLine], columns: Mapping[str, tuple[Column, ...]], uris: Mapping[str, str], source: str
+    lines: Iterable[GoldLine],
+    columns: Mapping[str, tuple[Column, ...]],
+    uris: Mapping[str, str],
+    source: str,
+    only: str | None = None,
 ) -> dict[str, TaskGold]:
     """Give what the lines annotate, by the tasks that they annotate something of, in the job's order.
 
     Args:
         lines: Of a gold file.
-        columns: Of the tasks that a field may belong to, by their name.
+        columns: Of the job's tasks, by their name.
         uris: The uri of each document of the output folder, by doc_id.
         source: What the gold file is called, for messages.
+        only: The only task that is wanted; what is annotated of others is left out. None: all.
 
     Raises:
         JobError: A field is unknown, of several tasks, or of another type; a document is unnamed or named twice; there
             is no line, no annotation, or no document in common with the folder.
     """
-    names, documents = _Names(columns), _Documents(uris)
+    names, documents = _Names(columns, only), _Documents(uris)
     gold = {task: TaskGold() for task in columns}
     taken: dict[tuple[str, str], str] = {}
     n_lines = 0
@@ -76,7 +81,7 @@ def build_gold(
                     gold[task].documents[doc_id] = values
         except JobError as error:
             raise JobError(f"{line.place}: {error}") from None
-    found = {task: one for task, one in gold.items() if one.documents or one.unmatched}
+    found = {task: one for task, one in gold.items() if (one.documents or one.unmatched) and only in (None, task)}
     _check_some(found, n_lines, uris, source)
     return found
 
@@ -85,9 +90,7 @@ def _check_some(found: Mapping[str, TaskGold], n_lines: int, uris: Mapping[str, 
     if not n_lines:
         raise JobError(f"The gold file {source} is empty.")
     if not found:
-        raise JobError(
-            f"The gold file {source} annotates no field: it has no column besides those that name documents."
-        )
+        raise JobError(f"The gold file {source} annotates no field of a task that is asked for.")
     if not any(one.documents for one in found.values()):
         names = [name for one in found.values() for name in one.unmatched]
         there = f"for instance {next(iter(uris.values()))!r}" if uris else "none"
@@ -138,16 +141,17 @@ def _put(values: dict[str, JSON], path: tuple[str, ...], value: JSON) -> None:
 class _Names:
     """The fields that a gold file may name: "term", "address.city", or with the task, "contract.term"."""
 
-    def __init__(self, columns: Mapping[str, tuple[Column, ...]]) -> None:
-        self.tasks = list(columns)
+    def __init__(self, columns: Mapping[str, tuple[Column, ...]], preferred: str | None) -> None:
+        self.tasks, self._preferred = list(columns), preferred
         self._fields = {
             task: {".".join(one.path): one for one in _iter_fields(task, of)} for task, of in columns.items()
         }
 
     def find(self, name: str, task: str | None) -> _Field:
-        """The field of this name, of this task or of the only one that has it."""
+        """The field of this name, of this task, of the preferred one, or of the only one that has it."""
         tasks = self.tasks if task is None else [task]
         found = [self._fields[one][name] for one in tasks if name in self._fields[one]]
+        found = [one for one in found if one.task == self._preferred] or found
         if len(found) > 1:
             both = " and ".join(one.task for one in found)
             raise JobError(f"the field {name!r} is in the tasks {both}: add a column {TASK!r}, or choose with --task.")
