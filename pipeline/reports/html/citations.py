@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -75,16 +75,20 @@ class Citation:
         return self.start is not None
 
 
-def build_citations(lines: Iterable[Mapping[str, Any]], n_chars: int) -> list[Citation]:
+def build_citations(lines: Iterable[Mapping[str, Any]], n_chars: int, name_at: Callable[[int], str]) -> list[Citation]:
     """Number a document's citations by where their words stand, those without any last.
 
     Args:
         lines: Its lines of `evidence/`.
         n_chars: Characters of the document; a span beyond them counts as none.
+        name_at: The name of the segment in which a character stands, for places that have no page and no time.
     """
     placed = [(_span(line, n_chars), line) for line in lines]
     placed.sort(key=lambda item: (item[0] is None, item[0] or (0, 0), item[1]["task"], item[1]["pointer"]))
-    return [_citation(number, line, span) for number, (span, line) in enumerate(placed, 1)]
+    return [
+        _citation(number, line, span, (_place(line) or name_at(span[0])) if span else "")
+        for number, (span, line) in enumerate(placed, 1)
+    ]
 
 
 def build_spans(citations: Sequence[Citation]) -> list[Span]:
@@ -103,7 +107,7 @@ def _span(line: Mapping[str, Any], n_chars: int) -> tuple[int, int] | None:
     return start, end
 
 
-def _citation(number: int, line: Mapping[str, Any], span: tuple[int, int] | None) -> Citation:
+def _citation(number: int, line: Mapping[str, Any], span: tuple[int, int] | None, place: str) -> Citation:
     start, end = span or (None, None)
     return Citation(
         number=number,
@@ -115,7 +119,7 @@ def _citation(number: int, line: Mapping[str, Any], span: tuple[int, int] | None
         grade=line["grade"],
         score=line["score"],
         look=_look(line),
-        place=_place(line) if span else "",
+        place=place,
         reason=_reason(line),
         n_places=line["n_places"],
         start=start,
@@ -142,7 +146,7 @@ def _reason(line: Mapping[str, Any]) -> str:
 
 
 def _place(line: Mapping[str, Any]) -> str:
-    """For instance "page 3 (iii)", "pages 3 to 4", "0:12:07 Alice"."""
+    """For instance "page 3 (iii)", "pages 3 to 4", "0:12:07 Alice"; empty when there is no such thing."""
     words = []
     if line["first_page"] is not None:
         first, last = line["first_page"], line["last_page"]
@@ -153,4 +157,4 @@ def _place(line: Mapping[str, Any]) -> str:
         words.append(clock_time(line["start_ms"]))
     if line["speaker"]:
         words.append(line["speaker"])
-    return " ".join(words) or "in the text"
+    return " ".join(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,11 +52,12 @@ def build_document_page(parts: Parts, columns: ColumnsByTask, *, has_evaluation:
     """
     line = parts.line
     text, segments = line["text"], line["segments"]
-    citations = build_citations(parts.evidence, len(text))
-    losses = build_losses(parts.conflicts, [segment["start"] for segment in segments])
+    starts = [segment["start"] for segment in segments]
+    names = [_name(segment, index) for index, segment in enumerate(segments)]
+    citations = build_citations(parts.evidence, len(text), lambda at: names[bisect_right(starts, at) - 1].lower())
+    losses = build_losses(parts.conflicts, starts)
     sections = _sections(text, segments, citations)
     cited = line.get("segments_cited")
-    names = [section.name for section in sections]
     strip = build_strip([section.status for section in sections], frozenset(cited or ()), names)
     return render_page(
         "document.html",

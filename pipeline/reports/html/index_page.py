@@ -71,6 +71,7 @@ def build_index_page(
             n_verified=sum(one.n_verified for one in readable),
             n_cited=sum(one.n_cited for one in readable),
             names=names,
+            uris={one.doc_id: one.uri for one in overview.documents},
             has_evaluation=has_evaluation,
             settings=json.dumps(shown.get("settings"), ensure_ascii=False, indent=1),
         )

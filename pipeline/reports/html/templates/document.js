@@ -40,8 +40,8 @@
   const say = (number) => {
     const button = cited(number);
     if (!button) return;
-    const name = button.closest(".value").querySelector(".name").textContent;
-    get("said").textContent = `${name}: ${button.querySelector(".where").textContent}, ${button.querySelector(".grade").textContent}`;
+    const value = button.closest(".value");
+    get("said").textContent = `${path(value)} ${nameOf(value)}: ${button.querySelector(".where").textContent}, ${button.querySelector(".grade").textContent}`;
   };
   const toText = (number) => {
     current = number;
