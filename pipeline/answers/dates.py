@@ -28,8 +28,17 @@ _EASTERN = re.compile(
 )
 _ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "大正": 1911, "明治": 1867, "民国": 1911, "民國": 1911}
 _NUMBER = re.compile(r"(?<![\d.,])(['’]?)(\d{1,2}|\d{4})(?![\d])")
+_PERIOD = re.compile(
+    r"\b(?:(?:years|months|weeks|days|anniversary|jahren?|monaten?|wochen|tagen?|années|ans|mois|semaines|jours|años|meses"
+    r"|semanas|días|dias|anni|mesi|settimane|giorni|anos|jaar|maanden|weken|dagen|лет|месяцев|недель|дней)|"
+    r"(?:one|1|ein(?:em)?|un|uno|um|een)\)? (?:year|month|week|jahr|monat|an|año|mes|anno|mese|ano|mês|maand))\b"
+    r"|年间|年間|[个個か箇ヶカ]月|वर्षों|वर्ष तक|سنوات|أشهر|شهور",
+    re.I,
+)
+"""Lengths of time: from a date and one of them another date follows, which the words do not say."""
 _REACH = 28
 """Characters between a month and its day or year, at most: "5th day of the month of January, in the year 2020"."""
+_SPACES = re.compile(r"\s+")
 _FIRST_YEAR, _LAST_YEAR = 1500, 2400
 """Years outside count in another calendar, or are no years: they agree with none and disagree with none."""
 
@@ -41,7 +50,7 @@ class Dates:
     Attributes:
         is_said: Whether they say it under some reading.
         is_near: Whether they say a part of it: its month, and neither another year nor another day beside it.
-        is_other: Whether they say another whole date, for sure.
+        is_other: Whether they say another whole date for sure, and no length of time that leads from it to this one.
     """
 
     is_said: bool = False
@@ -61,7 +70,7 @@ def read_dates(wanted: Day, words: str) -> Dates:
         if wanted in days:
             return Dates(is_said=True)
         is_other |= is_certain
-    folded = fold(words)
+    folded = _SPACES.sub(" ", fold(words))
     months = find_months(folded)
     is_near = False
     for index, month in enumerate(months):
@@ -71,7 +80,7 @@ def read_dates(wanted: Day, words: str) -> Dates:
             return Dates(is_said=True)
         is_other |= beside.is_whole and month[3] and any(_FIRST_YEAR < day[0] < _LAST_YEAR for day in found)
         is_near |= not found and wanted[1] in month[2] and (not beside.years or wanted[0] in beside.years)
-    return Dates(is_near=is_near, is_other=is_other)
+    return Dates(is_near=is_near, is_other=is_other and not _PERIOD.search(words))
 
 
 def _iter_numeric(words: str) -> Iterator[tuple[set[Day], bool]]:

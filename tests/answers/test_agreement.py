@@ -1,6 +1,6 @@
 """Values held against the words of documents, in fourteen languages, and whatever else may stand there."""
 
-# ruff: noqa: RUF001, SIM905 - letters that look like others are what this is about
+# ruff: noqa: SIM905 - letters that look like others are what this is about
 
 from __future__ import annotations
 
@@ -172,6 +172,12 @@ DATES: list[tuple[str, str, str, Agreement]] = [
     ("en", "from 5 May 2019 to 4 May 2021", "2021-05-04", YES),
     ("en", "from 5 May 2019 to 4 May 2021", "2019-05-05", YES),
     ("en", "from 5 May 2019 to 4 May 2021", "2020-05-05", NO),
+    ("en", "twenty (20) years, commencing on January 1, 2016", "2036-01-01", OPEN),
+    ("en", "for one year from January 1, 2016", "2017-01-01", OPEN),
+    ("en", "the year of January 1, 2016", "2017-01-01", NO),
+    ("en", "1st day of                          --- November, 2003", "2003-11-01", YES),
+    ("de", "drei Jahre ab dem 1. Januar 2016", "2019-01-01", OPEN),
+    ("zh", "自2016年1月1日起为期三年间", "2019-01-01", OPEN),
     ("en", "version 1.2.20", "2019-05-05", OPEN),
     ("en", "the parties may terminate after 30 days", "2020-01-05", OPEN),
     ("fr", "le 5 janvier 2020", "2020-01-05", YES),
