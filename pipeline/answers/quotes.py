@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -108,7 +108,10 @@ class QuoteFinder:
             return MISSING
         hits = self._seeds.hits(folded)
         if hits.are_complete or is_folded_away(quote[0]) or is_folded_away(quote[-1]):  # whose folding looks around
-            there = self._exact(quote, len(folded)) or self._normalized(quote, folded)
+            candidates = hits.candidates(_MOST_PLACES)
+            has_ends = quote[0].isalnum() and quote[-1].isalnum()  # which are folded to what stands at a candidate
+            there = self._exact(quote, len(folded), candidates if has_ends else None)
+            there = there or self._normalized(quote, folded, candidates)
             if there is not None:
                 return there
         bare = _without_outer_dots(quote)
@@ -116,15 +119,15 @@ class QuoteFinder:
             return self.find(bare)
         return self._elided(quote) or self._similar(folded, hits) or MISSING
 
-    def _exact(self, quote: str, n_folded: int) -> Located | None:
-        text = self._text
-        return self._first_whole(
-            Grade.EXACT, ((i, i + len(quote)) for i in _occurrences(text, quote)), may_cut=n_folded >= _LONG
-        )
+    def _exact(self, quote: str, n_folded: int, candidates: list[int] | None) -> Located | None:
+        """To the letter: at the candidates, folded positions, or anywhere when there are too many."""
+        starts = None if candidates is None else dict.fromkeys(int(self._folded.origins[i]) for i in candidates)
+        spans = ((i, i + len(quote)) for i in _places(self._text, quote, starts))
+        return self._first_whole(Grade.EXACT, spans, may_cut=n_folded >= _LONG)
 
-    def _normalized(self, quote: str, folded: str) -> Located | None:
-        text = self._folded.text
-        spans = (self._span(i, i + len(folded), quote) for i in _occurrences(text, folded))
+    def _normalized(self, quote: str, folded: str, candidates: list[int] | None) -> Located | None:
+        places = _places(self._folded.text, folded, candidates)
+        spans = (self._span(i, i + len(folded), quote) for i in places)
         return self._first_whole(Grade.NORMALIZED, spans, may_cut=len(folded) >= _LONG)
 
     def _first_whole(self, grade: Grade, spans: Iterator[tuple[int, int]], *, may_cut: bool) -> Located | None:
@@ -230,6 +233,13 @@ class QuoteFinder:
     def _least(n_characters: int, folded: str) -> int:
         """So many letters, or as much in a script that says more with each."""
         return n_characters // 3 if _UNSPACED.match(folded) else n_characters
+
+
+def _places(text: str, part: str, candidates: Iterable[int] | None) -> Iterator[int]:
+    """Where a part stands: among the candidates, or anywhere."""
+    if candidates is None:
+        return _occurrences(text, part)
+    return (place for place in candidates if text.startswith(part, place))
 
 
 def _occurrences(text: str, part: str) -> Iterator[int]:

@@ -75,6 +75,16 @@ class Hits:
         """Whether every piece is there, as they are where the whole text stands."""
         return bool(self.n_hits.all())
 
+    def candidates(self, most: int) -> list[int] | None:
+        """Where the whole text can stand, in order, by its rarest piece; None when there may be more than so many."""
+        if not len(self.n_hits):
+            return None
+        rarest = int(self.n_hits.argmin())
+        n_hits, first = int(self.n_hits[rarest]), int(self.first[rarest])
+        if n_hits > most:
+            return None
+        return sorted(place - rarest for place in self.places[first : first + n_hits].tolist() if place >= rarest)
+
     def diagonals(self) -> list[int]:
         """Where a similar text may begin, the likeliest first; it may be off by as many as are left out or added."""
         rarest = np.argsort(self.n_hits, kind="stable")
