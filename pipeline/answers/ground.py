@@ -15,12 +15,12 @@ from typing import Literal
 from pipeline.answers.agreement import Agreement, agree
 from pipeline.answers.citations import Citation
 from pipeline.answers.evidence import Evidence
-from pipeline.answers.quotes import Grade, QuoteFinder
+from pipeline.answers.quotes import MISSING, Grade, Located, QuoteFinder
 from pipeline.answers.record import Invalid, Kept, Record
 from pipeline.errors import RejectCode
 from pipeline.prompts.marks import mark
 from pipeline.prompts.prompt import Chunk
-from pipeline.readers.document import Document
+from pipeline.readers.document import Document, Segment
 from pipeline.schema.columns import Column, Kind
 from pipeline.schema.json_text import JSON
 from pipeline.schema.pointer import child, names_of
@@ -43,22 +43,38 @@ class ReadText:
         self._finder = QuoteFinder(document.text[chunk.start : chunk.end], min_score)
 
     @cached_property
-    def _marks(self) -> frozenset[str]:
+    def _marks(self) -> Mapping[str, Segment]:
         """What names the segments in the prompt, and is no word of the document."""
         segments = self._document.segments[self._chunk.first_segment : self._chunk.last_segment + 1]
-        return frozenset(mark(one, continued=continued) for one in segments for continued in (False, True))
+        return {mark(one, continued=continued): one for one in reversed(segments) for continued in (False, True)}
 
     def look_up(self, citation: Citation, column: Column) -> Evidence:
-        """Where a quote stands, and whether it says what the value of this column says."""
-        located = self._finder.find(_BRACKETED.sub(self._unmarked, citation.quote))
+        """Where a quote stands, and whether it says what the value of this column says.
+
+        A mark in it, which names a page or says who speaks when, is no word of the document. A quote of nothing but a
+        mark stands where the segment does that it names.
+        """
+        marks = [found for found in _BRACKETED.findall(citation.quote) if found in self._marks]
+        quote = citation.quote
+        for found in marks:
+            quote = quote.replace(found, " ")
+        located = self._named(marks[0]) if marks and not quote.strip() else self._shifted(self._finder.find(quote))
         if located.grade is Grade.MISSING:
             return Evidence(citation, located, "", Agreement.UNCHECKED)
-        located = replace(located, start=located.start + self._chunk.start, end=located.end + self._chunk.start)
         words = self._document.text[located.start : located.end]
-        return Evidence(citation, located, words, agree(citation.value, words, column))
+        said = " ".join([*marks, words]) if column.kind in (Kind.STRING, Kind.ENUM) else words
+        return Evidence(citation, located, words, agree(citation.value, said, column))
 
-    def _unmarked(self, match: re.Match[str]) -> str:
-        return " " if match[0] in self._marks else match[0]
+    def _named(self, found: str) -> Located:
+        """The text of a segment that the model saw, by its mark."""
+        segment, chunk = self._marks[found], self._chunk
+        start, end = max(segment.start, chunk.start), min(segment.end, chunk.end)
+        return Located(Grade.EXACT, 1.0, start, end, 1) if start < end else MISSING
+
+    def _shifted(self, located: Located) -> Located:
+        if located.grade is Grade.MISSING:
+            return located
+        return replace(located, start=located.start + self._chunk.start, end=located.end + self._chunk.start)
 
 
 def ground(answer: Record | Kept, text: ReadText, columns: Sequence[Column], policy: Policy) -> Record | Kept | Invalid:
