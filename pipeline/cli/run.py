@@ -130,6 +130,7 @@ def _work(report: Mapping[str, Any]) -> list[str]:
         f"{n['rejected_answers']:,} rejected ({n['attempts']:,} attempts, {n['reused']:,} reused)",
         *_not_all(report["answers"]),
         *(_found(task, found) for task, found in report["yield"].items()),
+        *_cited(report.get("evidence", {})),
         f"rows      {rows}",
         f"tokens    {tokens['prompts']:,} in ({tokens['cached']:,} cached), {tokens['output']:,} out, "
         f"{tokens['per_second']:,.0f} a second",
@@ -143,6 +144,16 @@ def _not_all(answers: Mapping[str, int]) -> list[str]:
         lines.append(f"split     {_counted(answers['split'], 'question')}, asked again as {answers['parts']:,} halves")
     kept = [f"{answers[code]:,} {code}" for code in RejectCode if code.keeps_values and answers[code]]
     return [*lines, f"kept      though not all: {', '.join(kept)}"] if kept else lines
+
+
+def _cited(evidence: Mapping[str, Any]) -> list[str]:
+    """How many values came with a quote that is there; nothing when no task asked for quotes."""
+    if not evidence.get("cited"):
+        return []
+    share = evidence["verified"] / evidence["cited"]
+    grades = ", ".join(f"{n:,} {grade}" for grade, n in evidence["grades"].items() if n)
+    cited = _counted(evidence["cited"], "value")
+    return [f"evidence  {cited} cited, {evidence['verified']:,} verified ({share:.1%}); quotes: {grades}"]
 
 
 def _found(task: str, found: Mapping[str, Any]) -> str:
