@@ -57,7 +57,7 @@ def print_evaluation(report: Mapping[str, Any], path: Path) -> None:
 
 
 def _unmatched(task: Mapping[str, Any]) -> str:
-    return f"; {task['n_unmatched']:,} more are not in the folder" if task["n_unmatched"] else ""
+    return f"; not in the folder: {task['n_unmatched']:,} more" if task["n_unmatched"] else ""
 
 
 def _fields_table(fields: Mapping[str, Any]) -> Table:
