@@ -15,7 +15,7 @@ from planting import Field, Plant, count, is_of_word, letters
 from pipeline.answers.quotes import Grade
 
 ANY = frozenset({Grade.EXACT, Grade.NORMALIZED, Grade.PARTS, Grade.FUZZY})
-_TRIES = 60
+_TRIES, _MOST_WITHOUT = 60, 5
 _KEPT_ENDS = 6
 """Characters at either end that no typo changes: else it would be open where the quote begins."""
 
@@ -286,7 +286,10 @@ def iter_plants(field: Field, n_each: int, seed: int) -> Iterator[Plant]:
     """Give so many plants of each kind, the same for the same seed; fewer of a kind that the text has no place for."""
     for kind, make in (DISTURBANCES | ABSENT).items():
         rng = random.Random(f"{seed} {kind} {field.language}")
+        n_without = 0
         for _ in range(n_each):
             plant = next(filter(None, (make(field, rng) for _ in range(_TRIES))), None)
             if plant is not None:
                 yield plant
+            elif (n_without := n_without + 1) >= _MOST_WITHOUT:
+                break
