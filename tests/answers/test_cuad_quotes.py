@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 from planting import finder_of, letters
 
+from pipeline.answers.agreement import Agreement, agree
 from pipeline.answers.quotes import Grade
 from pipeline.readers.document import Document
 from pipeline.readers.read import read_source
+from pipeline.schema.columns import Column, Kind
 from pipeline.sources import Entry, Source, load_source
 
 WORD = re.compile(r"\w+")
@@ -129,3 +131,24 @@ def test_the_ties_tell_pages(contracts: list[Contract]) -> None:
     told = [contract.pages_of(offset) for contract in contracts for _, offset in contract.spans if offset is not None]
     assert sum(len(pages) == 1 for pages in told) >= 0.99 * len(told)
     assert len({page for pages in told for page in pages}) > 10
+
+
+@pytest.mark.corpus
+def test_the_dates_of_real_contracts_agree_with_their_words_and_no_other_day_does(corpus: Path) -> None:
+    found: Counter[Agreement] = Counter()
+    shifted: Counter[Agreement] = Counter()
+    for line in (corpus / "cuad" / "gold.jsonl").read_text(encoding="utf-8").splitlines():
+        clauses = json.loads(line)["clauses"]
+        for clause in (clauses[name] for name in ("Agreement Date", "Effective Date") if name in clauses):
+            match = re.fullmatch(r"(\d+)/(\d+)/(\d+)", str(clause["answer"]))
+            if match is None:
+                continue
+            month, day, year = (int(part) for part in match.groups())
+            year += 0 if year > 99 else 1900 if year > 30 else 2000
+            for span in clause["spans"]:
+                column = Column("date", Kind.DATE)
+                found[agree(f"{year:04}-{month:02}-{day:02}", span["text"], column)] += 1
+                shifted[agree(f"{year:04}-{month:02}-{day % 28 + 1:02}", span["text"], column)] += 1
+    assert found[Agreement.AGREES] >= 0.98 * found.total() > 50, found
+    assert found[Agreement.DISAGREES] == shifted[Agreement.AGREES] == 0
+    assert shifted[Agreement.DISAGREES] >= 0.9 * shifted.total(), shifted
