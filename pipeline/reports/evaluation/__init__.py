@@ -21,8 +21,7 @@
       "answers": {"n_questions": 80, "n_valid": 79, "valid_ratio": V, "n_first_valid": 70, "first_valid_ratio": V,
                   "n_attempts": 95},
       "evidence": {"n_cited": 60, "n_verified": 50, "ratio": V, "n_in_row": 55, "n_in_row_verified": 50,
-                   "in_row_ratio": V, "n_judged": 58, "n_judged_verified": 50, "judged_ratio": V,
-                   "grades": {"exact": 40, ...}, "agreement": {"agrees": 30, ...}},
+                   "in_row_ratio": V, "grades": {"exact": 40, ...}, "agreement": {"agrees": 30, ...}},
       "latency_s": {"n": 95, "p50": 1.5, "p95": 3.0, "p99": 4.0, "max": 4.1},    null where there is no answer
       "tokens": {"input": 1, "cached": 1, "output": 1, "n_documents": 40,
                  "per_document": {"input": 0.1, "cached": 0.1, "output": 0.1}},    null where there is no document

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -40,16 +40,12 @@ class _Asked:
     tokens: Counter[str] = field(default_factory=Counter)
 
 
-def build_answering(
-    found: Found, tasks: Collection[str], unverified: Literal["keep", "null", "reject"]
-) -> dict[str, Any]:
+def build_answering(found: Found, tasks: Collection[str]) -> dict[str, Any]:
     """The report's "answers", "evidence", "latency_s" and "tokens".
 
     Args:
         found: The output folder.
         tasks: Of which tasks.
-        unverified: The job's `evidence.unverified`: unless it is "keep", an unverified value that is in no row was
-            not let in, and is judged; what lost a merge is not.
 
     Raises:
         OutputError: A file cannot be read.
@@ -58,7 +54,7 @@ def build_answering(
     documents = found.tables.get("documents")
     return {
         "answers": _answers(asked),
-        "evidence": _evidence(_lines(found, "evidence", _CITED, tasks), lets_in=unverified == "keep"),
+        "evidence": _evidence(_lines(found, "evidence", _CITED, tasks)),
         "latency_s": latency(asked.seconds),
         "tokens": _tokens(asked.tokens, 0 if documents is None else documents.n_rows),
     }
@@ -98,12 +94,11 @@ def _answers(asked: _Asked) -> dict[str, object]:
     }
 
 
-def _evidence(lines: Iterable[Mapping[str, Any]], *, lets_in: bool) -> dict[str, object]:
+def _evidence(lines: Iterable[Mapping[str, Any]]) -> dict[str, object]:
     cited = Counter((line["is_in_row"], line["is_verified"], line["grade"], line["agreement"]) for line in lines)
     n_verified = sum(n for (_, verified, _, _), n in cited.items() if verified)
     n_in_row = sum(n for (in_row, _, _, _), n in cited.items() if in_row)
     n_both = sum(n for (in_row, verified, _, _), n in cited.items() if in_row and verified)
-    n_kept_out = 0 if lets_in else sum(n for (in_row, verified, _, _), n in cited.items() if not (in_row or verified))
     grades: Counter[str] = Counter()
     agreement: Counter[str] = Counter()
     for (_, _, grade, agrees), n in sorted(cited.items()):
@@ -116,9 +111,6 @@ def _evidence(lines: Iterable[Mapping[str, Any]], *, lets_in: bool) -> dict[str,
         "n_in_row": n_in_row,
         "n_in_row_verified": n_both,
         "in_row_ratio": share(n_both, n_in_row),
-        "n_judged": n_in_row + n_kept_out,
-        "n_judged_verified": n_both,
-        "judged_ratio": share(n_both, n_in_row + n_kept_out),
         "grades": dict(grades),
         "agreement": dict(agreement),
     }

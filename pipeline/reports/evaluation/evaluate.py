@@ -75,14 +75,14 @@ def evaluate(job: Job, wanted: Wanted, created_at: datetime) -> Report:
         "created_at": created_at.isoformat(),
         "task": wanted.task,
         "tasks": {name: _report_task(task.gold, judged[name], found) for name, task in tasks.items()},
-        **build_answering(found, columns, job.evidence.unverified),
+        **build_answering(found, columns),
     }
     known = {task: field_names(of_task) for task, of_task in columns.items()}
     report["gates"] = judge_gates(job.gates, report, known)
     report["against"] = None
     if wanted.against is not None:
         against = load_found(wanted.against)
-        was = build_answering(against, columns, job.evidence.unverified)
+        was = build_answering(against, columns)
         compared = {name: task.compare(against, found, judged[name]) for name, task in tasks.items()}
         report["against"] = _report_against(against, compared, compare_answering(was, report), report, judged)
     return report

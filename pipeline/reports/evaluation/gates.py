@@ -47,7 +47,7 @@ def judge_gates(
         "min_valid_ratio": (gates.min_valid_ratio, report["answers"]["valid_ratio"], "of the answers are valid"),
         "min_evidence_ratio": (
             gates.min_evidence_ratio,
-            report["evidence"]["judged_ratio"],
+            report["evidence"]["ratio"],
             "of the cited values are verified",
         ),
     }
