@@ -3,7 +3,7 @@
 Each page has what real pages have: names, dates, amounts, quotation marks, dashes, hyphens, broken lines.
 """
 
-# ruff: noqa: E501, RUF001 - prose has long lines and letters of many scripts
+# ruff: noqa: E501 - prose has long lines and letters of many scripts
 
 from __future__ import annotations
 

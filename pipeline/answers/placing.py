@@ -51,8 +51,8 @@ class Placing:
             step = self._step(mine, ours, column, name, place)
             if step is None:
                 return child(place, *names[i:]), False
-            mine, ours, column, name = step
-            place = child(place, name)
+            mine, ours, column, found = step
+            place = child(place, found)
         is_there = ours is not None and (
             policy_of(column) in _JOINED or sameness(mine, column, loosely=True) == sameness(ours, column, loosely=True)
         )

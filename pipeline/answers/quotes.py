@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import repeat
@@ -68,7 +68,8 @@ class Located:
         score: Share of the folded quote that stands there, 0 to 1; 1 but for fuzzy, 0 when missing.
         start: First character in the text (inclusive); 0 when missing.
         end: End of the characters (exclusive); 0 when missing.
-        n_places: Places where it stands, up to 100; the span is the first. 0 when missing.
+        n_places: Places where it stands, up to 100, normalized ones counted too; the span is the first of its grade.
+            0 when missing.
     """
 
     grade: Grade
@@ -110,8 +111,10 @@ class QuoteFinder:
         if hits.are_complete or is_folded_away(quote[0]) or is_folded_away(quote[-1]):  # whose folding looks around
             candidates = hits.candidates(_MOST_PLACES)
             has_ends = quote[0].isalnum() and quote[-1].isalnum()  # which are folded to what stands at a candidate
-            there = self._exact(quote, len(folded), candidates if has_ends else None)
-            there = there or self._normalized(quote, folded, candidates)
+            exact = self._exact(quote, len(folded), candidates if has_ends else None)
+            there = self._normalized(quote, folded, candidates)
+            if exact is not None:
+                return exact if there is None else replace(exact, n_places=max(exact.n_places, there.n_places))
             if there is not None:
                 return there
         bare = _without_outer_dots(quote)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from pipeline.answers.folding import fold, iter_words, split_words
+from pipeline.answers.agreement.folding import fold, iter_words, split_words
 
 _LOCALES = (
     "en fr de es it pt nl pl ru uk tr ar ar_LB ar_MA fa he hi sv da nb fi cs sk hu ro bg el hr sr_Latn sl lt lv et id "

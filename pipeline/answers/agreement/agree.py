@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 
-from pipeline.answers.amounts import Amount, Amounts, amount_of
-from pipeline.answers.clocks import Clock, fits, names_zone, read_clocks
-from pipeline.answers.dates import Dates, read_dates
-from pipeline.answers.folding import fold_phrase
-from pipeline.answers.number_words import say_number
-from pipeline.answers.numerals import fold_digits, read_numerals
+from pipeline.answers.agreement.amounts import Amount, Amounts, amount_of
+from pipeline.answers.agreement.clocks import Clock, fits, names_zone, read_clocks
+from pipeline.answers.agreement.dates import Dates, read_dates
+from pipeline.answers.agreement.folding import fold_phrase
+from pipeline.answers.agreement.number_words import say_number
+from pipeline.answers.agreement.numerals import fold_digits, read_numerals
 from pipeline.schema.columns import Column, Kind
 from pipeline.schema.json_text import JSON
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from pipeline.answers.folding import fold
+from pipeline.answers.agreement.folding import fold
 
 NAME = "hi"
 _TO_HUNDRED = (

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import chain
 
-from pipeline.answers import hindi_numbers
-from pipeline.answers.folding import fold, split_words
+from pipeline.answers.agreement import hindi_numbers
+from pipeline.answers.agreement.folding import fold, split_words
 
 Phrase = tuple[str, ...]
 

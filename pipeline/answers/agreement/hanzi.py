@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.answers.amounts import Amount, amount, scaled, total
+from pipeline.answers.agreement.amounts import Amount, amount, scaled, total
 
 _DIGITS = {
     **dict(zip("〇一二三四五六七八九", range(10), strict=True)),

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
-from pipeline.answers import hanzi
-from pipeline.answers.folding import fold
-from pipeline.answers.months import Month, find_months
-from pipeline.answers.number_words import say_number
+from pipeline.answers.agreement import hanzi
+from pipeline.answers.agreement.folding import fold
+from pipeline.answers.agreement.months import Month, find_months
+from pipeline.answers.agreement.number_words import say_number
 
 Day = tuple[int, int, int]
 """(year, month, day)."""

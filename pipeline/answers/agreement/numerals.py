@@ -12,9 +12,9 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from pipeline.answers import hanzi
-from pipeline.answers.amounts import Amount, Amounts, amount, negated, scaled, total
-from pipeline.answers.scales import HUNDREDS, PERCENT_STARTS, PERCENTS, SCALES, UNSURE
+from pipeline.answers.agreement import hanzi
+from pipeline.answers.agreement.amounts import Amount, Amounts, amount, negated, scaled, total
+from pipeline.answers.agreement.scales import HUNDREDS, PERCENT_STARTS, PERCENTS, SCALES, UNSURE
 
 _MAX_DIGITS = 400
 """Longer runs of digits are no amounts; comparing them would take long."""
