@@ -12,7 +12,8 @@ When no step fits, the user's own bounds (or the names alone) are longer than ma
 USUAL, and an answer may be cut.
 
 Annotations: `x-share: true` stands beside a maxLength, maxItems or maxProperties that is such a share, so whatever is
-exactly as long may have been cut by us. `x-key-length` is the most characters of a map's key.
+exactly as long may have been cut by us. A quote (`x-quote`) has a share too, and no mark: cut, it is found all the
+same. `x-key-length` is the most characters of a map's key.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pipeline.schema.bounded import Bounds, build_bounded
+from pipeline.schema.citing import IS_QUOTE
 from pipeline.schema.intersect import Schema
 from pipeline.schema.longest import longest_bytes
 from pipeline.schema.pointer import child
@@ -123,7 +125,8 @@ def _shares(node: Schema, pointer: str, times: int) -> Iterator[Share]:
         yield from _shares(branch, pointer, times)
     for keyword, what in _BOUNDS.items():
         if keyword in node and "prefixItems" not in node:
-            yield Share(pointer, what, node[keyword], "x-share" in node, times * longest_bytes(node))
+            is_ours = "x-share" in node or IS_QUOTE in node
+            yield Share(pointer, what, node[keyword], is_ours, times * longest_bytes(node))
     for i, part in enumerate(node.get("prefixItems", ())):
         yield from _shares(part, child(pointer, i), times)
     if "prefixItems" not in node and "items" in node:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.schema.citing import IS_QUOTE
 from pipeline.schema.columns import Column, Kind, clashing_names
 from pipeline.schema.decoder import tokens_needed
 from pipeline.schema.dialect import Upgraded
@@ -27,9 +28,10 @@ THIN_SHARE = 64
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """How long an answer can get: `max_tokens`, the decoder form, and the bytes of the longest answer that allows."""
+    """How long an answer can get: `max_tokens`, what is asked for, its decoder form, and the bytes of the longest."""
 
     max_tokens: int
+    asked: Schema
     decoder_schema: str
     longest_bytes: int
 
@@ -48,7 +50,7 @@ def lint(
         *(_in_file(finding, upgraded) for finding in found),
         *(finding for column in columns for finding in _json_columns(column, "")),
         *_clashes(columns),
-        *_length(normal.node, length),
+        *_length(length),
     )
 
 
@@ -173,7 +175,7 @@ def _clashes(columns: tuple[Column, ...]) -> Iterator[Finding]:
         yield Finding("", "column", Level.NOTE, reason)
 
 
-def _length(node: Schema, length: Length) -> Iterator[Finding]:
+def _length(length: Length) -> Iterator[Finding]:
     """Tell when an answer may be cut, and when what unbounded parts get is thin."""
     if length.longest_bytes > length.max_tokens:
         reason = (
@@ -184,16 +186,16 @@ def _length(node: Schema, length: Length) -> Iterator[Finding]:
     thinnest = min(_shares(json.loads(length.decoder_schema)), default=THIN_SHARE)
     if thinnest < THIN_SHARE:
         reason = (
-            f"strings without maxLength get {thinnest} characters only; max_tokens = {tokens_needed(node):,} would "
-            "give them 256, or bound strings (maxLength) and lists (maxItems)"
+            f"strings without maxLength, and quotes, get {thinnest} characters only; max_tokens = "
+            f"{tokens_needed(length.asked):,} would give them 256, or bound strings (maxLength) and lists (maxItems)"
         )
         yield Finding("", "length", Level.NOTE, reason)
 
 
 def _shares(decoder_node: object) -> Iterator[int]:
-    """The maxLength of every string whose bound is a share."""
+    """The maxLength of every string whose bound is a share, of quotes too."""
     if isinstance(decoder_node, dict):
-        if decoder_node.get("x-share") is True and "maxLength" in decoder_node:
+        if "maxLength" in decoder_node and (decoder_node.get("x-share") is True or IS_QUOTE in decoder_node):
             yield decoder_node["maxLength"]
         for part in decoder_node.values():
             yield from _shares(part)

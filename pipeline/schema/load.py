@@ -120,7 +120,8 @@ def _build(path: Path, text: str, max_tokens: int) -> Contract:
     columns = build_columns(normal)
     check_use(answer, columns)
     cited = with_quotes(normal)
-    decoder_schema = build_decoder_schema(cited["properties"]["value"] if is_wrapped else cited, max_tokens)
+    asked = cited["properties"]["value"] if is_wrapped else cited
+    decoder_schema = build_decoder_schema(asked, max_tokens)
     _check_grammar(decoder_schema)
     longest_bytes = longest_answer_bytes(decoder_schema)
     return Contract(
@@ -132,7 +133,7 @@ def _build(path: Path, text: str, max_tokens: int) -> Contract:
         longest_bytes=longest_bytes,
         validator=build_validator(text),
         columns=columns,
-        lint=lint(upgraded, met, form, columns, Length(max_tokens, decoder_schema, longest_bytes)),
+        lint=lint(upgraded, met, form, columns, Length(max_tokens, asked, decoder_schema, longest_bytes)),
         normal=normal,
         cited=cited,
         counted=counted_lists(answer),
