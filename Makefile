@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 CORPUS ?= ../shared/data
 CORPUS_OPTION = --corpus $(CORPUS)
-BENCHMARKS := reading prompts grounding host memory overhead tasks start contexts
+BENCHMARKS := reading prompts grounding host memory overhead tasks start contexts contracts
 
 .PHONY: help setup check format test chaos demo corpus bench backends answers goldens samples clean
 .DEFAULT_GOAL := help
