@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.schema.citing import CITED, QUOTE, VALUE, is_cited
+from pipeline.schema.exact import ExactValidator
 from pipeline.schema.intersect import Schema
 from pipeline.schema.json_text import JSON
 from pipeline.schema.pointer import child
@@ -46,7 +47,8 @@ def take_quotes(written: JSON, form: Schema, pointer: str = "") -> tuple[JSON, t
 
 
 def _taken(written: JSON, form: Schema, pointer: str, found: list[Citation]) -> JSON:
-    branches = [branch for branch in form.get("anyOf", [form]) if isinstance(branch, dict) and is_cited(branch)]
+    meant = _meant(written, form)
+    branches = [branch for branch in meant if is_cited(branch)]
     cited = next((branch for branch in branches if branch.get(CITED) is True), None)
     if cited is not None and written is not None and not _is_listed(written, branches):
         return _value(written, cited, pointer, found)
@@ -55,6 +57,27 @@ def _taken(written: JSON, form: Schema, pointer: str, found: list[Citation]) -> 
     if isinstance(written, dict):
         return _members(written, branches, pointer, found)
     return written
+
+
+def _meant(written: JSON, form: Schema) -> list[Schema]:
+    """The branches of a union that an answer may have been written by: of several the one that takes it, if one does.
+
+    Null has no quote, so what it may be instead is no choice.
+    """
+    branches = [branch for branch in form.get("anyOf", [form]) if isinstance(branch, dict)]
+    choices = [branch for branch in branches if branch.get("type") != "null"]
+    if len(choices) < 2 or not any(map(is_cited, choices)):
+        return choices
+    taking = [branch for branch in choices if _is_taken(written, branch)]
+    return taking[:1] or choices
+
+
+def _is_taken(written: JSON, branch: Schema) -> bool:
+    """Whether a branch of the form allows an answer."""
+    try:
+        return ExactValidator(branch).is_valid(written)
+    except RecursionError:  # an answer of another form may be nested deeper than a validator goes
+        return False
 
 
 def _is_listed(written: JSON, branches: list[Schema]) -> bool:

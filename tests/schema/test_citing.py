@@ -11,12 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.answers.citations import Citation, take_quotes
+from pipeline.answers.read import Answer, read_answer
+from pipeline.answers.record import Invalid
 from pipeline.errors import SchemaError
 from pipeline.schema.citing import QUOTE_LENGTH, is_cited, with_quotes
 from pipeline.schema.load import Contract, load_contract
 from pipeline.schema.normal import normalise
 
 TEXT = {"type": "string", "x-evidence": True}
+
+
+def cite_by_hand(value: Any) -> dict[str, Any]:
+    return {"quote": "q", "value": value}
 
 
 def asked(properties: dict[str, Any]) -> dict[str, Any]:
@@ -226,3 +232,46 @@ def test_a_value_without_its_quote_is_cited_for_nothing(make: Make) -> None:
     bare, found = take_quotes({"title": "T", "parties": [{"value": "A"}, {"quote": "B"}]}, make_once(make).asked)
     assert bare == {"title": "T", "parties": ["A", None]}
     assert found == (Citation("/title", "", "T"), Citation("/parties/0", "", "A"))
+
+
+def closed(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+PLAIN_TEXT = {"type": "string"}
+KINDS = [closed(kind={"const": "y"}, n=PLAIN_TEXT), closed(kind={"const": "x"}, n=TEXT)]
+INSIDE = [closed(kind={"const": "y"}, n=closed(value=PLAIN_TEXT)), closed(kind={"const": "x"}, n=TEXT)]
+
+
+@pytest.mark.parametrize(
+    ("branches", "written", "bare", "quoted"),
+    [
+        ([{"type": "integer"}, TEXT], 5, 5, []),
+        ([{"type": "integer"}, TEXT], cite_by_hand("t"), "t", ["/a"]),
+        (KINDS, {"kind": "y", "n": "t"}, {"kind": "y", "n": "t"}, []),
+        (KINDS, {"kind": "x", "n": cite_by_hand("t")}, {"kind": "x", "n": "t"}, ["/a/n"]),
+        (KINDS[::-1], {"kind": "y", "n": "t"}, {"kind": "y", "n": "t"}, []),
+        (INSIDE, {"kind": "y", "n": {"value": "t"}}, {"kind": "y", "n": {"value": "t"}}, []),
+        ([closed(n=PLAIN_TEXT), TEXT], {"n": "t"}, {"n": "t"}, []),
+        ([closed(n=PLAIN_TEXT), TEXT, {"type": "null"}], None, None, []),
+    ],
+)
+def test_only_the_branches_of_a_union_that_ask_have_quotes(
+    make: Make, branches: list[Any], written: Any, bare: Any, quoted: list[str]
+) -> None:
+    contract = make(closed(a={"anyOf": branches}))
+    jsonschema.validate({"a": written}, json.loads(contract.decoder_schema))
+    answer = read_answer(json.dumps({"a": written}), contract)
+    assert isinstance(answer, Answer)
+    assert answer.values == {"a": bare}
+    assert [citation.pointer for citation in answer.citations] == quoted
+
+
+def test_an_answer_nested_too_deeply_for_a_union_is_none(make: Make) -> None:
+    contract = make(closed(a={"anyOf": [{"type": "array", "items": {"type": "array"}}, TEXT]}))
+    assert isinstance(read_answer('{"a":' + "[" * 900 + "]" * 900 + "}", contract), Invalid | Answer)
