@@ -54,7 +54,7 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     measured = {"machine": describe_machine(), "contracts": len(lines), "run": report, "evaluation": evaluation}
     (args.out / "contracts.json").write_text(json.dumps(strip(measured), ensure_ascii=False, indent=1) + "\n")
-    text = describe(len(lines), report, evaluation)
+    text = describe(len(lines), args.set, report, evaluation)
     (args.out / "contracts.md").write_text(text, encoding="utf-8")
     print(text)
     return 0
@@ -143,8 +143,11 @@ def _without_examples(field: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in field.items() if name != "examples"}
 
 
-def describe(n_contracts: int, report: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
+def describe(
+    n_contracts: int, settings: Sequence[str], report: Mapping[str, Any], evaluation: Mapping[str, Any]
+) -> str:
     """The Markdown page."""
+    changed = f"with {', '.join(settings)}" if settings else "as it stands"
     n, evidence, tokens = report["counts"], report["evidence"], report["tokens"]
     (task,) = evaluation["tasks"].values()
     closing = sum(item["closes"] for item in report["sums"])
@@ -152,7 +155,7 @@ def describe(n_contracts: int, report: Mapping[str, Any], evaluation: Mapping[st
         "# Real contracts with labels, read by the embedded model",
         "",
         f"{n_contracts} contracts of CUAD v1 (The Atticus Project, CC BY 4.0), {n['pages']:,} pages, "
-        f"{tokens['documents']:,} tokens, in {n['chunks']:,} chunks; jobs/terms.toml as it stands, real vLLM on the "
+        f"{tokens['documents']:,} tokens, in {n['chunks']:,} chunks; jobs/terms.toml {changed}, real vLLM on the "
         "CPU. The model has 135 million parameters: the figures are what it is worth, printed as they are.",
         "",
         f"{n['records']:,} of {n['prompts']:,} answers are valid, {closing} of {len(report['sums'])} sums close. "

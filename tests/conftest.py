@@ -1,11 +1,16 @@
 """What all tests share: where the real documents lie, and the switch that rewrites golden files."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 CORPUS = Path(os.environ.get("PIPELINE_CORPUS", Path(__file__).parents[2] / "shared" / "data")).resolve()
+
+
+# The benchmarks are scripts beside the package: their folder is where they find each other.
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,6 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def corpus() -> Path:
     """The folder of real documents; only tests marked `corpus` may ask for it."""
     return CORPUS
+
+
+@pytest.fixture(scope="session")
+def corpus_if_there() -> Path | None:
+    """The folder of real documents, for tests that do without as well."""
+    return CORPUS if CORPUS.is_dir() else None
 
 
 @pytest.fixture

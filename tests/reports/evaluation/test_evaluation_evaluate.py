@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pipeline.errors import JobError, OutputError
 from pipeline.reports.evaluation import evaluate as evaluation
 from pipeline.reports.evaluation.evaluate import write_evaluation
+from pipeline.reports.evaluation.telling import limit_text, told
 
 
 @pytest.fixture
@@ -119,6 +120,34 @@ def test_quotes_that_are_there(project: Judged) -> None:
     (gate,) = project.evaluate(gold, "gates.min_evidence_ratio=0.6")["gates"]
     assert gate["name"] == "min_evidence_ratio"
     assert not gate["passes"]
+
+
+@pytest.mark.parametrize(
+    ("found", "limit", "text"),
+    [(0.799, 0.8, "0.799"), (0.8, 0.8, "0.80"), (0.8001, 0.8, "0.8001"), (0.41, 0.8, "0.41"), (2, 3, "2.00")],
+)
+def test_a_figure_is_told_on_its_side_of_the_limit(found: float, limit: float, text: str) -> None:
+    assert told(found, limit, 2) == text
+
+
+@given(st.floats(0, 100), st.floats(0, 100))
+def test_no_figure_reads_as_on_the_other_side(found: float, limit: float) -> None:
+    text = told(found, limit, 2)
+    assert (float(text) < limit, float(text) > limit) == (found < limit, found > limit)
+    assert float(limit_text(limit)) == limit
+
+
+def test_a_folder_to_compare_with_that_is_none(project: Judged) -> None:
+    project.write({"a.txt": {"pages": 1}})
+    with pytest.raises(JobError, match=r"no runs/\*\.json\. --against takes the output folder of another run"):
+        project.evaluate(project.gold_lines({"a.txt": {"pages": 1}}), against=project.folder)
+
+
+@pytest.mark.parametrize("limit", ["9", "-1", "{ pages = 2 }"])
+def test_a_limit_of_f1_that_cannot_be_kept_is_refused(project: Judged, limit: str) -> None:
+    project.write({"a.txt": {"pages": 1}})
+    with pytest.raises(JobError, match=r"gates\.min_f1.*(less|greater) than or equal to"):
+        project.evaluate(project.gold_lines({"a.txt": {"pages": 1}}), f"gates.min_f1={limit}")
 
 
 def test_gates_and_their_sentences(project: Judged) -> None:

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import os
 import shutil
@@ -101,6 +102,16 @@ def test_two_at_the_same_time_are_not(tmp_path: Path) -> None:
         write(tmp_path / "report", "index.html")
     os.close(above)
     write(tmp_path / "report", "index.html")
+
+
+def test_a_file_system_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OutputError, match=r"cannot be locked: No locks available\. Write the report to another"):
+        write(tmp_path / "report", "index.html")
+    assert names(tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
