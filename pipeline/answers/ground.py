@@ -7,7 +7,7 @@ answer counts as none. Pure: the order of records means nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Literal
@@ -41,6 +41,7 @@ class ReadText:
     def __init__(self, document: Document, chunk: Chunk, min_score: float) -> None:
         self._document, self._chunk = document, chunk
         self._finder = QuoteFinder(document.text[chunk.start : chunk.end], min_score)
+        self._known: dict[str, Located] = {}  # one line of a document is often the quote for many values
 
     @cached_property
     def _marks(self) -> Mapping[str, Segment]:
@@ -58,7 +59,7 @@ class ReadText:
         quote = citation.quote
         for found in marks:
             quote = quote.replace(found, " ")
-        located = self._named(marks[0]) if marks and not quote.strip() else self._shifted(self._finder.find(quote))
+        located = self._named(marks[0]) if marks and not quote.strip() else self._find(quote)
         if located.grade is Grade.MISSING:
             return Evidence(citation, located, "", Agreement.UNCHECKED)
         words = self._document.text[located.start : located.end]
@@ -71,10 +72,15 @@ class ReadText:
         start, end = max(segment.start, chunk.start), min(segment.end, chunk.end)
         return Located(Grade.EXACT, 1.0, start, end, 1) if start < end else MISSING
 
-    def _shifted(self, located: Located) -> Located:
-        if located.grade is Grade.MISSING:
-            return located
-        return replace(located, start=located.start + self._chunk.start, end=located.end + self._chunk.start)
+    def _find(self, quote: str) -> Located:
+        """Where a quote stands in the document."""
+        if quote not in self._known:
+            located, start = self._finder.find(quote), self._chunk.start
+            is_there = located.grade is not Grade.MISSING
+            self._known[quote] = (
+                replace(located, start=located.start + start, end=located.end + start) if is_there else located
+            )
+        return self._known[quote]
 
 
 def ground(answer: Record | Kept, text: ReadText, columns: Sequence[Column], policy: Policy) -> Record | Kept | Invalid:
@@ -85,7 +91,8 @@ def ground(answer: Record | Kept, text: ReadText, columns: Sequence[Column], pol
         text: What the model read.
         columns: Of the record's contract.
         policy: What becomes of values that are not verified: "keep" lets them in, "null" does not (an item of a list
-            goes, anything else becomes null), "reject" makes the answer UNVERIFIED.
+            goes, anything else becomes null, also in a list of a JSON column, whose places may have a meaning),
+            "reject" makes the answer UNVERIFIED; one that was cut is TRUNCATED still: what helps it is more room.
 
     Returns:
         The answer with evidence for each citation, in its order; or why it is none.
@@ -94,12 +101,20 @@ def ground(answer: Record | Kept, text: ReadText, columns: Sequence[Column], pol
     evidence = tuple(text.look_up(one, column_at(columns, one.pointer)) for one in record.citations)
     unverified = [one for one in evidence if not one.is_verified]
     if unverified and policy == "reject":
-        more = f", and {len(unverified) - 1} more like it" if len(unverified) > 1 else ""
-        return Invalid(RejectCode.UNVERIFIED, f"{unverified[0].complaint}{more}")
+        return _refused(answer, unverified)
     grounded = replace(record, evidence=evidence)
     if unverified and policy == "null":
-        grounded = _without(grounded, {one.citation.pointer for one in unverified})
+        items = {one.citation.pointer: _is_item(columns, one.citation.pointer) for one in unverified}
+        grounded = _without(grounded, items)
     return grounded if isinstance(answer, Record) else replace(answer, record=grounded)
+
+
+def _refused(answer: Record | Kept, unverified: Sequence[Evidence]) -> Invalid:
+    more = f", and {len(unverified) - 1} more like it" if len(unverified) > 1 else ""
+    complaint = f"{unverified[0].complaint}{more}"
+    if isinstance(answer, Kept) and answer.code is RejectCode.SALVAGED:
+        return Invalid(RejectCode.TRUNCATED, f"{answer.detail}, but {complaint}")
+    return Invalid(RejectCode.UNVERIFIED, complaint)
 
 
 def column_at(columns: Sequence[Column], pointer: str) -> Column:
@@ -117,8 +132,18 @@ def column_at(columns: Sequence[Column], pointer: str) -> Column:
     return found or Column("", Kind.JSON)
 
 
-def _without(record: Record, dropped: Collection[str]) -> Record:
-    """The record without some of its values; evidence for what is inside of them goes with them."""
+def _is_item(columns: Sequence[Column], pointer: str) -> bool:
+    """Whether a value is an item of a list of which only the items count, not their places."""
+    return column_at(columns, child("", *names_of(pointer)[:-1])).kind is Kind.LIST
+
+
+def _without(record: Record, dropped: Mapping[str, bool]) -> Record:
+    """The record without some of its values; evidence for what is inside of them goes with them.
+
+    Args:
+        record: The record.
+        dropped: By pointer, the values: true for those that go altogether, false for those that become null.
+    """
     moved: dict[str, str] = {}
     values = {
         name: _kept(value, child("", name), child("", name), dropped, moved) for name, value in record.values.items()
@@ -126,7 +151,7 @@ def _without(record: Record, dropped: Collection[str]) -> Record:
     return replace(record, values=values, evidence=tuple(_moved(one, moved) for one in record.evidence))
 
 
-def _kept(value: JSON, old: str, new: str, dropped: Collection[str], moved: dict[str, str]) -> JSON:
+def _kept(value: JSON, old: str, new: str, dropped: Mapping[str, bool], moved: dict[str, str]) -> JSON:
     """What is left of a value; where each part of it stands afterwards goes into `moved`."""
     if old in dropped:
         return None
@@ -136,7 +161,7 @@ def _kept(value: JSON, old: str, new: str, dropped: Collection[str], moved: dict
     if isinstance(value, list):
         items: list[JSON] = []
         for i, item in enumerate(value):
-            if child(old, i) not in dropped:
+            if not dropped.get(child(old, i)):
                 items.append(_kept(item, child(old, i), child(new, len(items)), dropped, moved))
         return items
     return value

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ _NOTHING = frozenset(_QUOTES + _MARKUP)
 _JOINING = re.compile(rf"[{_DASHES}](?![\s*_`~>]*\d)|^[ \t>]*>", re.MULTILINE)
 """Dashes that are no sign and no range of numbers, and what begins a quoted line in Markdown."""
 _SOFT_HYPHEN = "\u00ad"
+_LAST_ACCENT = 0x1F000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,21 @@ def _blank(text: str) -> str:
 
 
 def _in_order(folded: str) -> str:
-    """Accents on one letter in their canonical order, which changes no length: all is decomposed already."""
-    return folded if folded.isascii() else unicodedata.normalize("NFD", folded)
+    """Accents on one letter in their canonical order, which changes no length: all is decomposed already.
+
+    Many on one letter are sorted first: `normalize` takes time in proportion to the square of their number.
+    """
+    if folded.isascii():
+        return folded
+    sorted_runs = _accents().sub(lambda run: "".join(sorted(run[0], key=unicodedata.combining)), folded)
+    return unicodedata.normalize("NFD", sorted_runs)
+
+
+@cache
+def _accents() -> re.Pattern[str]:
+    """More characters that have an order among themselves than any letter has."""
+    accents = (char for char in map(chr, range(0x300, _LAST_ACCENT)) if unicodedata.combining(char))
+    return re.compile(f"[{''.join(accents)}]{{32,}}")
 
 
 @lru_cache(maxsize=8192)

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from itertools import repeat
+from itertools import islice, repeat
 
 import edlib
 
@@ -33,6 +33,8 @@ _LONG = 12
 """Folded characters from which a quote may begin or end inside a word, and from which it may be similar only; in
 scripts of syllables and words a third of it."""
 _MOST_PLACES = 100
+_MOST_LOOKED = 5_000
+"""Places looked at for a short quote, which may stand inside of many words before it stands alone."""
 _GAP = 600
 """Folded characters that may stand between the parts of a quote."""
 _PART = 8
@@ -135,9 +137,9 @@ class QuoteFinder:
 
     def _first_whole(self, grade: Grade, spans: Iterator[tuple[int, int]], *, may_cut: bool) -> Located | None:
         """The first span that cuts no word; if there is none and it may cut one, the first."""
-        found = list(spans)
+        found = list(islice(spans, _MOST_PLACES if may_cut else _MOST_LOOKED))
         whole = [span for span in found if not (self._is_inside(span[0]) or self._is_inside(span[1]))]
-        places = whole or (found if may_cut else [])
+        places = whole[:_MOST_PLACES] or (found if may_cut else [])
         return Located(grade, 1.0, *places[0], len(places)) if places else None
 
     def _elided(self, quote: str) -> Located | None:
@@ -154,7 +156,7 @@ class QuoteFinder:
 
     def _in_order(self, parts: list[str]) -> Located | None:
         """Folded parts that stand one after the other, with no more than a gap between two."""
-        for first in _occurrences(self._folded.text, parts[0]):
+        for first in islice(_occurrences(self._folded.text, parts[0]), _MOST_PLACES):
             end = first + len(parts[0])
             for part in parts[1:]:
                 start = self._folded.text.find(part, end, end + _GAP + len(part))
@@ -246,11 +248,9 @@ def _places(text: str, part: str, candidates: Iterable[int] | None) -> Iterator[
 
 
 def _occurrences(text: str, part: str) -> Iterator[int]:
-    """The first _MOST_PLACES of them; they may overlap."""
+    """All of them; they may overlap."""
     position = text.find(part)
-    for _ in range(_MOST_PLACES):
-        if position < 0:
-            return
+    while position >= 0:
         yield position
         position = text.find(part, position + 1)
 

@@ -227,3 +227,22 @@ def test_the_values_of_one_record_all_have_a_place(contract: Contract, values: d
         place, is_there = placing.place(values, pointer)
         assert is_there or (pointer.startswith("/lines/") and len(set(ids)) < len(ids))
         assert follow(merged, place) is not None
+
+
+def test_the_places_of_a_tuple_do_not_move(contract_of: ContractOf) -> None:
+    number = {"type": "number", "x-evidence": True}
+    one = {"a": {"type": "array", "prefixItems": [number, number], "items": False}}
+    cited = (Citation("/a/0", "no such words", 7), Citation("/a/1", "pay 5,000", 5000))
+    columns = contract_of(one).columns
+    found = ground(record({"a": [7, 5000]}, *cited), ReadText(DOCUMENT, WHOLE, 0.85), columns, "null")
+    assert isinstance(found, Record)
+    assert found.values == {"a": [None, 5000]}
+    assert [(one.citation.pointer, one.is_let_in) for one in found.evidence] == [("/a/0", False), ("/a/1", True)]
+
+
+def test_a_cut_answer_that_is_refused_is_cut_still(contract: Contract) -> None:
+    cut = Kept(record({"rent": 7}, Citation("/rent", "no such words", 7)), RejectCode.SALVAGED, "it was cut", None)
+    found = ground(cut, ReadText(DOCUMENT, WHOLE, 0.85), contract.columns, "reject")
+    assert found == Invalid(
+        RejectCode.TRUNCATED, 'it was cut, but the quote for /rent is not in the document: "no such words"'
+    )

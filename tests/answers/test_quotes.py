@@ -1,5 +1,6 @@
 """Where quotes stand: hand-made cases with their spans, and what holds for any text."""
 
+import time
 import unicodedata
 
 import pytest
@@ -144,3 +145,18 @@ def test_hostile_texts_take_no_longer_than_others(text: str) -> None:
     finder = QuoteFinder(text)
     for quote in ("a" * 400, "aaab" * 100, "- " * 200, "...".join(["aaaaaaaaaa"] * 40)):
         assert finder.find(quote).end <= len(text)
+
+
+def test_many_accents_on_one_letter_take_no_longer_than_others() -> None:
+    text = "e" + "\u0301\u0316" * 200_000
+    began = time.process_time()
+    located = QuoteFinder(text).find(text[:300])
+    assert (located.start, located.end) == (0, 300)
+    assert time.process_time() - began < 5
+    assert fold("e" + "\u0301\u0316" * 40).text == "e" + "\u0316" * 40 + "\u0301" * 40
+
+
+def test_a_short_quote_is_found_behind_many_words_that_have_it() -> None:
+    text = "2012 and 120, " * 200 + "12 units"
+    assert text[QuoteFinder(text).find("12").start :] == "12 units"
+    assert QuoteFinder("An island, " * 200 + "as IS").find("is").start == 2203
