@@ -195,7 +195,7 @@ class GatesSection(_Frozen):
     """Most answers lost, of all prompts."""
     min_evidence_ratio: float = Field(default=0.0, ge=0, le=1)
     """Least share of cited values that are verified: of all that answers cite, in the rows or not."""
-    min_f1: float | dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default=0.0)
+    min_f1: Annotated[float, Field(ge=0, le=1)] | dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default=0.0)
     """Least F1 of each field that the gold file annotates, or, as a table, of these fields."""
     min_valid_ratio: float = Field(default=0.0, ge=0, le=1)
     """Least share of questions whose answer was valid JSON of the schema."""

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.reports.evaluation.judging import MOST_EXAMPLES, Document, Judged
 from pipeline.reports.evaluation.matching import Pair
 from pipeline.reports.evaluation.scoring import compare_f1, score, stack
+from pipeline.reports.evaluation.telling import limit_text, told
 from pipeline.schema.json_text import JSON
 
 MIN_VALID = 1.0
@@ -87,19 +88,21 @@ def judge_migration(
     acceptable = right / n if n else None
     valid = None if valid_ratio is None else valid_ratio[0]
     return [
-        _limit("valid_json", MIN_VALID, valid, f"{_percent(valid)} of the answers are valid JSON of the schema"),
+        _limit(
+            "valid_json", MIN_VALID, valid, f"{_percent(valid, MIN_VALID)} of the answers are valid JSON of the schema"
+        ),
         _limit(
             "acceptable",
             MIN_ACCEPTABLE,
             acceptable,
-            f"{_percent(acceptable)} of {n:,} annotated values are as the gold has them",
+            f"{_percent(acceptable, MIN_ACCEPTABLE)} of {n:,} annotated values are as the gold has them",
         ),
         _limit(
             "latency",
             MAX_LATENCY,
             p95_ratio,
             "the 95th percentile of latency is "
-            + ("unknown" if p95_ratio is None else f"{p95_ratio:.2f} times what it was"),
+            + ("unknown" if p95_ratio is None else f"{told(p95_ratio, MAX_LATENCY, 2)} times what it was"),
         ),
     ]
 
@@ -107,13 +110,13 @@ def judge_migration(
 def _limit(name: str, limit: float, found: float | None, what: str) -> dict[str, object]:
     is_most = name == "latency"
     passes = found is not None and (found <= limit if is_most else found >= limit)
-    wanted = f"at most {limit:g} times" if is_most else f"at least {limit:.0%}"
+    wanted = f"at most {limit_text(limit)} times" if is_most else f"at least {limit_text(100 * limit)} %"
     sentence = f"{'yes' if passes else 'no'}: {what} ({wanted})."
     return {"name": name, "limit": limit, "found": found, "passes": passes, "sentence": sentence}
 
 
-def _percent(ratio: float | None) -> str:
-    return "an unknown share" if ratio is None else f"{100 * ratio:.1f} %"
+def _percent(ratio: float | None, limit: float) -> str:
+    return "an unknown share" if ratio is None else f"{told(100 * ratio, 100 * limit, 1)} %"
 
 
 def _ratio(now: float, before: float) -> float | None:

@@ -30,6 +30,7 @@ from pipeline.tables.staged import writing
 EVALUATION = "evaluation.json"
 MOST_UNMATCHED = 50
 """Documents that are named which the folder does not have."""
+_AGAINST = "--against takes the output folder of another run, such as out/before."
 
 Report = dict[str, Any]
 _Columns = Mapping[str, tuple[Column, ...]]
@@ -81,7 +82,7 @@ def evaluate(job: Job, wanted: Wanted, created_at: datetime) -> Report:
     report["gates"] = judge_gates(job.gates, report, known)
     report["against"] = None
     if wanted.against is not None:
-        against = load_found(wanted.against)
+        against = load_found(wanted.against, _AGAINST)
         was = build_answering(against, columns)
         compared = {name: task.compare(against, found, judged[name]) for name, task in tasks.items()}
         report["against"] = _report_against(against, compared, compare_answering(was, report), report, judged)

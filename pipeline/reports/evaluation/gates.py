@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.errors import JobError
 from pipeline.job.sections import GatesSection
 from pipeline.reports.evaluation.nearest import nearest
+from pipeline.reports.evaluation.telling import limit_text, told
 
 
 def check_gates(gates: GatesSection, known: Mapping[str, Collection[str]]) -> None:
@@ -76,30 +77,31 @@ def _f1_gates(
 
 
 def _f1_gate(limit: float, task: str, name: str, of_field: Mapping[str, Any] | None) -> dict[str, Any]:
-    begun = f'gates.min_f1 is {limit:g}, and field "{name}" of task {task}'
+    begun = f'gates.min_f1 is {limit_text(limit)}, and field "{name}" of task {task}'
     if of_field is None:
         return _gate("min_f1", limit, None, False, f"{begun} is not annotated.")
     f1, n = of_field["normalized"]["f1"], of_field["n_documents"]
     documents = _counted(n, "document")
     if f1 is None:
         return _gate("min_f1", limit, None, True, f"{begun} is absent from all {documents}, rightly.")
-    told = f"{begun} has F1 {f1[0]:.2f} (normalized; {f1[1]:.2f} to {f1[2]:.2f}, {documents})."
-    return _gate("min_f1", limit, f1[0], f1[0] >= limit, told)
+    sentence = f"{begun} has F1 {told(f1[0], limit, 2)} (normalized; {f1[1]:.2f} to {f1[2]:.2f}, {documents})."
+    return _gate("min_f1", limit, f1[0], f1[0] >= limit, sentence)
 
 
 def _ratio_gate(name: str, limit: float, ratio: list[float] | None, what: str) -> dict[str, Any]:
     if ratio is None:
-        return _gate(name, limit, None, True, f"gates.{name} is {limit:g}, and there is nothing to judge.")
-    told = f"gates.{name} is {limit:g}, and {ratio[0]:.3f} {what} ({ratio[1]:.3f} to {ratio[2]:.3f})."
-    return _gate(name, limit, ratio[0], ratio[0] >= limit, told)
+        return _gate(name, limit, None, True, f"gates.{name} is {limit_text(limit)}, and there is nothing to judge.")
+    found = f"{told(ratio[0], limit, 3)} {what} ({ratio[1]:.3f} to {ratio[2]:.3f})"
+    return _gate(name, limit, ratio[0], ratio[0] >= limit, f"gates.{name} is {limit_text(limit)}, and {found}.")
 
 
 def _latency_gate(limit: float, latency: Mapping[str, float] | None) -> dict[str, Any]:
-    begun = f"gates.max_p95_s is {limit:g}, and"
+    begun = f"gates.max_p95_s is {limit_text(limit)}, and"
     if latency is None:
         return _gate("max_p95_s", limit, None, True, f"{begun} there is no answer.")
-    told = f"{begun} the 95th percentile of {_counted(int(latency['n']), 'answer')} is {latency['p95']:.2f} s."
-    return _gate("max_p95_s", limit, latency["p95"], latency["p95"] <= limit, told)
+    p95, n = latency["p95"], int(latency["n"])
+    sentence = f"{begun} the 95th percentile of {_counted(n, 'answer')} is {told(p95, limit, 2)} s."
+    return _gate("max_p95_s", limit, p95, p95 <= limit, sentence)
 
 
 def _gate(name: str, limit: float, found: float | None, passes: bool, sentence: str) -> dict[str, Any]:

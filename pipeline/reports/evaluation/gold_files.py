@@ -19,6 +19,7 @@ from pipeline.errors import JobError
 from pipeline.schema.json_text import JSON
 
 _JSON_LINES = (".jsonl", ".ndjson")
+_OTHER_MARKS = (";", "\t", "|")
 _LONGEST_CELL = 1 << 30
 """Characters of a CSV cell; Python's own limit is 131,072, which a list as JSON text can pass."""
 
@@ -98,6 +99,8 @@ def _iter_csv(path: Path) -> Iterator[GoldLine]:
     with path.open(encoding="utf-8-sig", newline="") as file, _long_cells():
         lines = _iter_cells(file, path)
         names = next(lines, (1, []))[1]
+        if len(names) == 1 and (other := next((mark for mark in _OTHER_MARKS if mark in names[0]), None)):
+            raise JobError(f"{path}, line 1: the columns are parted by {other!r}; save it with commas between them.")
         if twice := [name for name, n in Counter(names).items() if n > 1]:
             raise JobError(f"{path}, line 1: the column {twice[0]!r} stands twice; keep one.")
         for number, cells in lines:

@@ -56,8 +56,12 @@ class Rows:
     names: tuple[str, ...]
 
 
-def load_found(folder: Path) -> Found:
+def load_found(folder: Path, advice: str = "Run the job first: pipeline run.") -> Found:
     """What is in an output folder now.
+
+    Args:
+        folder: The output folder.
+        advice: What to do when it is none, a sentence.
 
     Raises:
         JobError: It has no committed run.
@@ -65,9 +69,7 @@ def load_found(folder: Path) -> Found:
     """
     runs = list_runs(folder)
     if not runs:
-        raise JobError(
-            f"There is no committed run in {folder}: it has no runs/*.json. Run the job first: pipeline run."
-        )
+        raise JobError(f"There is no committed run in {folder}: it has no runs/*.json. {advice}")
     tables = load_current(folder, runs)
     wanted = ("doc_id", "uri", "occurrence", "outcome")
     lines = tables["sources"].iter_rows(lambda name: name in wanted) if "sources" in tables else ()

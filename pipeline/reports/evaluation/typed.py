@@ -16,6 +16,7 @@ from pipeline.schema.json_text import JSON, write_json
 
 _TEXTS = (Kind.STRING, Kind.ENUM, Kind.DATE, Kind.TIME, Kind.TIMESTAMP)
 _LONGEST_SHOWN = 60
+_MOST_NAMED = 6
 _MIDNIGHT = "T00:00:00"
 """What a date that a data frame kept as a date-time ends in."""
 
@@ -86,7 +87,14 @@ def _check_items(items: list[JSON], column: Column, field: str) -> None:
 def _wrong(value: JSON, column: Column, field: str) -> JobError:
     found = write_json(value)
     shown = found if len(found) <= _LONGEST_SHOWN else f"{found[: _LONGEST_SHOWN - 3]}..."
-    return JobError(f"field {field!r}: found {shown}, expected {_EXPECTED.get(column.kind, column.type_text)} or null.")
+    return JobError(f"field {field!r}: found {shown}, expected {_expected(column)} or null.")
+
+
+def _expected(column: Column) -> str:
+    """What a value of the field looks like, in words."""
+    if column.kind is Kind.STRUCT:
+        return f"an object with {', '.join(part.name for part in column.children[:_MOST_NAMED])}"
+    return _EXPECTED.get(column.kind, column.type_text)
 
 
 def _is_number(value: JSON, _: Column) -> bool:
@@ -130,4 +138,6 @@ _EXPECTED = {
     Kind.FLOAT: "a number",
     Kind.DECIMAL: "a number",
     Kind.BOOLEAN: "true or false",
+    Kind.LIST: 'a list in brackets, such as ["a", "b"]',
+    Kind.MAP: "an object of keys and values",
 }

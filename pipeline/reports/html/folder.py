@@ -82,14 +82,21 @@ def _alone(target: Path) -> Iterator[None]:
     with writing(target):
         above = os.open(target.parent, os.O_RDONLY)
     try:
-        fcntl.flock(above, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(above, target.parent)
         yield
-    except BlockingIOError as error:
-        raise TryAgainError(
-            f"Another process writes a report in {target.parent}. Try again when it is done."
-        ) from error
     finally:
         os.close(above)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise TryAgainError(f"Another process writes a report in {folder}. Try again when it is done.") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"{folder} cannot be locked: {reason}. Write the report to another file system with --to."
+        raise OutputError(message) from error
 
 
 def _mend(target: Path, new: Path, old: Path) -> None:

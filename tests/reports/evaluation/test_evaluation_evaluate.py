@@ -130,6 +130,7 @@ def test_a_figure_is_told_on_its_side_of_the_limit(found: float, limit: float, t
     assert told(found, limit, 2) == text
 
 
+@settings(deadline=None)
 @given(st.floats(0, 100), st.floats(0, 100))
 def test_no_figure_reads_as_on_the_other_side(found: float, limit: float) -> None:
     text = told(found, limit, 2)
@@ -214,9 +215,12 @@ def test_two_folders(project: Judged) -> None:
     assert against["latency_s"]["p95_ratio"] == 2.0
     assert against["tokens"]["input_ratio"] == 1.5
     protocol = {limit["name"]: (limit["passes"], limit["sentence"]) for limit in against["protocol"]}
-    assert protocol["valid_json"] == (True, "yes: 100.0 % of the answers are valid JSON of the schema (at least 100%).")
+    assert protocol["valid_json"] == (
+        True,
+        "yes: 100.0 % of the answers are valid JSON of the schema (at least 100 %).",
+    )
     assert protocol["acceptable"][0] is False
-    assert protocol["acceptable"][1] == "no: 60.0 % of 5 annotated values are as the gold has them (at least 95%)."
+    assert protocol["acceptable"][1] == "no: 60.0 % of 5 annotated values are as the gold has them (at least 95 %)."
     assert protocol["latency"] == (
         False,
         "no: the 95th percentile of latency is 2.00 times what it was (at most 1.2 times).",

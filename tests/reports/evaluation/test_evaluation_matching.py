@@ -1,7 +1,7 @@
 """When a found value is the gold's: exactly, and as a person would say."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.reports.evaluation.comparable import normal_key
@@ -114,6 +114,7 @@ def test_items_that_are_objects_are_compared_whole() -> None:
 VALUES = st.one_of(st.none(), st.sampled_from(["a", "A.", "b", "Roe, Jane", "Jane Roe", "", "jane roe"]))
 
 
+@settings(deadline=None)
 @given(st.lists(VALUES, max_size=8), st.lists(VALUES, max_size=8))
 def test_items_are_conserved(gold: list[str | None], found: list[str | None]) -> None:
     judgement = judge(Pair("tags", None, gold, found, TEXTS))
@@ -124,6 +125,7 @@ def test_items_are_conserved(gold: list[str | None], found: list[str | None]) ->
     assert len(judgement.mistakes) == judgement.normalized.n_mistakes
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_text_is_itself(text: str) -> None:
     assert normal_key(text, TEXT).plain == normal_key(f"  {text} ", TEXT).plain

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.reports.evaluation.intervals import N_RESAMPLES, bootstrap, wilson
@@ -47,6 +47,7 @@ def test_wilson_by_the_formula(n_hits: int, n: int, low: float, high: float) -> 
     assert wilson(n_hits, n) == pytest.approx((low, high), abs=2e-7)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000), st.data())
 def test_wilson_holds_the_share(n: int, data: st.DataObject) -> None:
     n_hits = data.draw(st.integers(0, n))
@@ -90,6 +91,7 @@ def test_a_sure_difference_is_told_from_a_doubtful_one() -> None:
 COUNTS = st.lists(st.builds(Counts, *[st.integers(0, 4)] * 5), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(COUNTS)
 def test_scores_are_those_of_exact_fractions(counts: list[Counts]) -> None:
     found = score(stack(counts))
