@@ -75,7 +75,7 @@ def _meant(written: JSON, form: Schema) -> list[Schema]:
 def _is_taken(written: JSON, branch: Schema) -> bool:
     """Whether a branch of the form allows an answer."""
     try:
-        return ExactValidator(branch).is_valid(written)
+        return bool(ExactValidator(branch).is_valid(written))
     except RecursionError:  # an answer of another form may be nested deeper than a validator goes
         return False
 

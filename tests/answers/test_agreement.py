@@ -264,6 +264,58 @@ TEXTS: list[tuple[str, str, Column, Agreement]] = [
 ]  # fmt: skip
 
 
+DOUBTS: list[tuple[str, JSON, Column]] = [
+    ("Net sales 1,500", 1_500_000, INTEGER),
+    ("5,000,000 dollars", 5, INTEGER),
+    ("2 MSEK", 2_000_000, INTEGER),
+    ("a yield of 5", 0.05, FLOAT),
+    ("for a period of three years", 36, INTEGER),
+    ("two weeks", 14, INTEGER),
+    ("12 Monate", 1, INTEGER),
+    ("2 hours 30 minutes", 150, INTEGER),
+    ("1 year and 6 months", 1.5, FLOAT),
+    ("1 1/2 years", 1.5, FLOAT),
+    ("three quarters of 100 shares", 0.75, FLOAT),
+    ("in June 2019", 6, INTEGER),
+    ("(212) 555-0100", 2125550100, INTEGER),
+    ("ISBN 978-3-16-148410-0", 9783161484100, INTEGER),
+    ("4€99", 4.99, FLOAT),
+    ("none of the 12 directors", 0, INTEGER),
+    ("free of charge within 30 days", 0, INTEGER),
+    ("both 3-year terms", 2, INTEGER),
+    ("two dozen bolts at 3.50", 24, INTEGER),
+    ("15 - 17 January 2023", "2023-01-15", DATE),
+    ("15. und 16. Januar 2023", "2023-01-15", DATE),
+    ("December 31, 2022 and 2021", "2021-12-31", DATE),
+    ("annually on January 15, 2022", "2023-01-15", DATE),
+    ("the day before January 16, 2023", "2023-01-15", DATE),
+    ("2:30 to 4:00 pm", "14:30:00", TIME),
+    ("von 9 bis 17 Uhr", "09:00:00", TIME),
+    ("between 9 and 5 pm", "09:00:00", TIME),
+    ("午後2時半", "14:30:00", TIME),
+    ("15 January 2023 10:30 a.m. Eastern", "2023-01-15T15:30:00Z", TIMESTAMP),
+]
+"""Right values, which the words say in a way that is not read."""
+SURE: list[tuple[str, JSON, Column]] = [
+    ("for a period of three years", 35, INTEGER),
+    ("2 hours 30 minutes", 140, INTEGER),
+    ("in June 2019", 7, INTEGER),
+    ("(212) 555-0100", 2125550101, INTEGER),
+    ("the 12 directors", 0, INTEGER),
+    ("15 - 17 January 2023", "2023-01-18", DATE),
+    ("from 2:30 to 4:00 pm", "15:30:00", TIME),
+    ("at 2:30 pm", "02:30:00", TIME),
+]
+"""Wrong ones all the same."""
+
+
+@pytest.mark.parametrize(
+    ("words", "value", "column", "expected"), [(*one, OPEN) for one in DOUBTS] + [(*one, NO) for one in SURE]
+)
+def test_a_doubt_is_no_disagreement(words: str, value: JSON, column: Column, expected: Agreement) -> None:
+    assert agree(value, words, column) is expected
+
+
 @pytest.mark.parametrize(("language", "words", "value", "expected"), NUMBERS)
 def test_a_number_agrees_with_words_that_say_it(language: str, words: str, value: float, expected: Agreement) -> None:
     column = INTEGER if isinstance(value, int) else FLOAT
@@ -288,6 +340,11 @@ def test_a_struct_is_held_by_its_values() -> None:
     assert agree({"amount": 5.5, "currency": "EUR"}, "5,50 EUR", price) is YES
     assert agree({"amount": 6.5, "currency": "EUR"}, "5,50 EUR", price) is NO
     assert agree({"amount": None, "currency": "USD"}, "5,50 EUR", price) is OPEN
+    line = Column("line", Kind.STRUCT, children=(Column("n", Kind.INTEGER), *price.children))
+    assert agree({"n": 1, "amount": 5.5, "currency": "EUR"}, "Bolts 5,50 EUR", line) is YES
+    assert agree({"n": 1, "amount": 6.5, "currency": "EUR"}, "Bolts 5,50 EUR", line) is NO
+    term = Column("term", Kind.STRUCT, children=(DATE, Column("end", Kind.DATE)))
+    assert agree({"d": "2020-01-05", "end": "2021-01-04"}, "from January 5, 2020", term) is OPEN
     prices = Column("prices", Kind.LIST, children=(price,))
     assert agree([{"amount": 5.5}, {"amount": 7}], "5,50 and 7", prices) is YES
     assert agree([{"amount": 5.5}, {"amount": 8}], "5,50 and 7", prices) is NO

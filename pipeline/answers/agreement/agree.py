@@ -12,15 +12,17 @@ from decimal import Decimal
 from enum import StrEnum
 
 from pipeline.answers.agreement.amounts import Amount, Amounts, amount_of
-from pipeline.answers.agreement.clocks import Clock, fits, names_zone, read_clocks
+from pipeline.answers.agreement.clocks import Clock, fits, may_be, names_zone, read_clocks
 from pipeline.answers.agreement.dates import Dates, read_dates
 from pipeline.answers.agreement.folding import fold_phrase
 from pipeline.answers.agreement.number_words import say_number
 from pipeline.answers.agreement.numerals import fold_digits, read_numerals
+from pipeline.answers.agreement.otherwise import may_say
 from pipeline.schema.columns import Column, Kind
 from pipeline.schema.json_text import JSON
 
 _NUMBERS = (Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL)
+_MOMENTS = (Kind.DATE, Kind.TIMESTAMP, Kind.TIME)
 _FRACTION = re.compile("[¼-¾⅐-⅞]")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _TIME = re.compile(r"(?:\d{4}-\d\d-\d\d[Tt ])?(\d\d):(\d\d)(?::(\d\d))?(?:\.\d+)?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
@@ -39,14 +41,17 @@ def agree(value: JSON, words: str, column: Column) -> Agreement:
     """Hold a value against the words of the document that were found for it.
 
     A number disagrees when the words hold numbers and none is equal to it under any reading; a date or a time when
-    they hold a whole one and none fits. Text agrees when the words contain it, and never disagrees. A list, a map or a
-    struct disagrees when one of its values does, and agrees when one does and none disagrees.
+    they hold a whole one and none fits. Text agrees when the words contain it, and never disagrees. A list or a map
+    disagrees when one of its values does, and agrees when one does and none disagrees. So does a struct, but that a
+    number or a moment does not disagree beside another that agrees: the words may be about that one alone.
 
     Args:
         value: Any JSON value, also one that the column does not allow: that is unchecked.
         words: What stands in the document.
         column: The value's column.
     """
+    if column.kind is Kind.STRUCT and isinstance(value, dict):
+        return _agree_struct(value, words, column)
     if column.children:
         return _agree_all({agree(part, words, child) for part, child in _parts(value, column)})
     if column.kind in _NUMBERS and isinstance(value, int | float | Decimal) and not isinstance(value, bool):
@@ -61,13 +66,24 @@ def agree(value: JSON, words: str, column: Column) -> Agreement:
 
 
 def _parts(value: JSON, column: Column) -> Iterator[tuple[JSON, Column]]:
-    """Give the members of a list, a map or a struct that are there, each with its column."""
+    """Give the members of a list or a map, each with its column."""
     if column.kind is Kind.LIST and isinstance(value, list):
         yield from ((item, column.children[0]) for item in value)
     elif column.kind is Kind.MAP and isinstance(value, dict):
         yield from ((part, column.children[0]) for part in value.values())
-    elif column.kind is Kind.STRUCT and isinstance(value, dict):
-        yield from ((value[field.name], field) for field in column.children if field.name in value)
+
+
+def _agree_struct(value: dict[str, JSON], words: str, column: Column) -> Agreement:
+    """Numbers are held together, and so are moments; each other property by itself."""
+    by_kinds: dict[tuple[Kind, ...], set[Agreement]] = {}
+    for field in column.children:
+        if field.name in value:
+            kinds = next((kinds for kinds in (_NUMBERS, _MOMENTS) if field.kind in kinds), ())
+            by_kinds.setdefault(kinds, set()).add(agree(value[field.name], words, field))
+    both = {Agreement.AGREES, Agreement.DISAGREES}
+    return _agree_all(
+        {_agree_all(found - both if kinds and found >= both else found) for kinds, found in by_kinds.items()}
+    )
 
 
 def _agree_all(found: set[Agreement]) -> Agreement:
@@ -89,7 +105,8 @@ def _agree_number(value: float | Decimal, words: str) -> Agreement:
         return Agreement.AGREES if value >= 0 else Agreement.UNCHECKED
     if wanted in found.possible or (not _is_whole(wanted) and _FRACTION.search(words)):
         return Agreement.UNCHECKED
-    return Agreement.DISAGREES if found.is_certain or in_words is False else Agreement.UNCHECKED
+    is_other = (found.is_certain or in_words is False) and not may_say(wanted, words, found)
+    return Agreement.DISAGREES if is_other else Agreement.UNCHECKED
 
 
 def _is_whole(found: Amount) -> bool:
@@ -156,7 +173,7 @@ def _agree_time(time: re.Match[str], words: str) -> Agreement:
         return Agreement.AGREES
     if not clocks or names_zone(words) or any(fits(_in_utc(wanted, time[4]), clock) for clock in clocks):
         return Agreement.UNCHECKED
-    return Agreement.DISAGREES
+    return Agreement.UNCHECKED if may_be(wanted, words) else Agreement.DISAGREES
 
 
 def _in_utc(clock: Clock, offset: str | None) -> Clock:

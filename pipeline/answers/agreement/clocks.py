@@ -19,8 +19,15 @@ _CLOCK = re.compile(
 _AFTERNOON = ("p", "午後", "下午", "오후", "م")
 _MORNING = ("a", "午前", "上午", "오전", "ص")
 _ZONE = re.compile(
-    r"\b(?:UTC|GMT|[A-Z]{2,4}T|MES?Z|Zulu)\b|\d\s?Z\b|[+\-−]\d{1,2}:?\d{2}\b|\b[Tt]ime\b|zeit\b|МСК|भा\.?मा\.?स"
+    r"\b(?:UTC|GMT|[A-Z]{2,4}T|MES?Z|Zulu)\b|\d\s?Z\b|[+\-−]\d{1,2}:?\d{2}\b|\b(?:[Tt]ime|Eastern|Central|Mountain|Pacific|local)\b|zeit\b|МСК|भा\.?मा\.?स"
 )
+
+_ROUGH = re.compile(
+    r"(?<![\d.,:])(\d{1,2})(?:\s?[:.h]\s?(\d{2})(?:\s?[:.]\s?\d{2})?)?(?![\d:])\s?(?P<late>[ap]\.?\s?m\b)?"
+    r"(?:\s?(?:o.?clock|uhr|h)?\s?(?P<on>(?:[-–—~]|to|till?|until|bis|and|und|à|a|al|y|e|até|tot|до|至|から)\s?\d))?",
+    re.I,
+)
+_HALF = re.compile(r"半|반|½|\b(?:half|halb|demie|media|mezza|meia|quarter|viertel|quart|cuarto)\b", re.I)
 
 
 def read_clocks(words: str) -> list[Clock]:
@@ -36,6 +43,19 @@ def names_zone(words: str) -> bool:
 def fits(wanted: Clock, found: Clock) -> bool:
     """Whether a time of words is the wanted one, to the minute or the second that they tell."""
     return wanted[:2] == found[:2] and (found[2] is None or found[2] == wanted[2])
+
+
+def may_be(wanted: Clock, words: str) -> bool:
+    """Whether words may say a time that was not read in them: with half hours, as a range, or without its afternoon."""
+    if _HALF.search(words):
+        return True
+    for match in _ROUGH.finditer(words):
+        hour, is_head = int(match[1]), match["on"] is not None
+        is_same = hour % 12 == wanted[0] % 12 and int(match[2] or 0) == wanted[1] and not match["late"]
+        is_other_half = hour <= 12 and hour != wanted[0] and (is_head or match[2] is not None)
+        if is_same and (is_other_half or (is_head and hour == wanted[0] and match[2] is None)):
+            return True
+    return any(clock[:2] == wanted[:2] and not wanted[2] for clock in read_clocks(words))
 
 
 def _iter_readings(match: re.Match[str]) -> Iterator[Clock]:

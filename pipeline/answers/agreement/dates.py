@@ -32,12 +32,16 @@ _PERIOD = re.compile(
     r"\b(?:(?:years|months|weeks|days|anniversary|jahren?|monaten?|wochen|tagen?|années|ans|mois|semaines|jours|años|meses"
     r"|semanas|días|dias|anni|mesi|settimane|giorni|anos|jaar|maanden|weken|dagen|лет|месяцев|недель|дней)|"
     r"(?:one|1|ein(?:em)?|un|uno|um|een)\)? (?:year|month|week|jahr|monat|an|año|mes|anno|mese|ano|mês|maand))\b"
-    r"|年间|年間|[个個か箇ヶカ]月|वर्षों|वर्ष तक|سنوات|أشهر|شهور",
+    r"|年间|年間|[个個か箇ヶカ]月|वर्षों|वर्ष तक|سنوات|أشهر|شهور"
+    r"|\b(?:each|every|annual(?:ly)?|yearly|monthly|quarterly|following|preceding|next|previous|prior|before|after|later"
+    r"|jährlich|monatlich|nach|vor|folgend\w*|nächst\w*|après|avant|suivant\w*|chaque|después|antes|siguiente|cada|dopo"
+    r"|prima|ogni|após|depois|seguinte|elke?|после|кажд\w+|ежегодно)\b|[翌每毎]",
     re.I,
 )
-"""Lengths of time: from a date and one of them another date follows, which the words do not say."""
+"""Lengths and turns of time: from a date and one of them another date follows, which the words do not say."""
 _REACH = 28
 """Characters between a month and its day or year, at most: "5th day of the month of January, in the year 2020"."""
+_DIGITS = re.compile(r"(?<!\d)\d{1,4}(?!\d)")
 _SPACES = re.compile(r"\s+")
 _FIRST_YEAR, _LAST_YEAR = 1500, 2400
 """Years outside count in another calendar, or are no years: they agree with none and disagree with none."""
@@ -49,7 +53,8 @@ class Dates:
 
     Attributes:
         is_said: Whether they say it under some reading.
-        is_near: Whether they say a part of it: its month, and neither another year nor another day beside it.
+        is_near: Whether they say a part of it: its month, and neither another year nor another day beside it; or all
+            of its parts, if not together.
         is_other: Whether they say another whole date for sure, and no length of time that leads from it to this one.
     """
 
@@ -80,7 +85,15 @@ def read_dates(wanted: Day, words: str) -> Dates:
             return Dates(is_said=True)
         is_other |= beside.is_whole and month[3] and any(_FIRST_YEAR < day[0] < _LAST_YEAR for day in found)
         is_near |= not found and wanted[1] in month[2] and (not beside.years or wanted[0] in beside.years)
+    is_near |= _has_parts(wanted, folded, months)
     return Dates(is_near=is_near, is_other=is_other and not _PERIOD.search(words))
+
+
+def _has_parts(wanted: Day, folded: str, months: list[Month]) -> bool:
+    """Whether day, month and year all stand there, if apart: 15 - 17 January 2023; December 31, 2022 and 2021."""
+    numbers = {int(number) for number in _DIGITS.findall(folded)}
+    named = {number for month in months for number in month[2]}
+    return wanted[0] in numbers and wanted[2] in numbers and wanted[1] in (named or numbers)
 
 
 def _iter_numeric(words: str) -> Iterator[tuple[set[Day], bool]]:
