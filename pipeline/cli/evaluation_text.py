@@ -16,15 +16,20 @@ if TYPE_CHECKING:
 
 _FIELDS = (
     "field",
-    "support",
+    "gold values",
     "exact F1",
-    "normalized F1",
+    "F1",
     "precision",
     "recall",
     "right",
     "wrong",
     "omitted",
     "made up",
+)
+_LEGEND = (
+    "F1, precision, recall and the counts are of values that mean the same (case, spaces, quotes and the like aside); "
+    "omitted: the gold has a value, the row has none; made up: the row has one, the gold says there is none. "
+    "In brackets: intervals of 95 %."
 )
 _OUTCOMES = ("wrong", "omitted", "hallucinated")
 _MOST_CHANGES = 5
@@ -46,6 +51,7 @@ def print_evaluation(report: Mapping[str, Any], path: Path) -> None:
     for name, task in report["tasks"].items():
         say(f"\ntask {name}: {_counted(task['n_documents'], 'document')} of the gold" + _unmatched(task))
         say(_fields_table(task["fields"]))
+    say(_LEGEND)
     say()
     for line in _answering(report):
         say(line)
@@ -53,7 +59,8 @@ def print_evaluation(report: Mapping[str, Any], path: Path) -> None:
         say(f"gate      {'ok' if gate['passes'] else 'FAILED'}: {gate['sentence']}")
     if report["against"] is not None:
         _print_against(console, report["against"])
-    say(f"report    {path}")
+    say(f"written   {path}")
+    say(f"look      pipeline report {report['output']}")
 
 
 def _unmatched(task: Mapping[str, Any]) -> str:

@@ -1,8 +1,10 @@
 """The report in a real browser: from the disk, by mouse and by keyboard, wide and narrow, friendly and hostile."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from made_output import MadeOutput, good_output
 from playwright.sync_api import Browser, Page
@@ -325,3 +327,61 @@ def test_a_list_of_ten_thousand_documents_is_searched_at_once(tmp_path: Path, op
     )
     assert took_ms < 500
     assert page.locator("#count").inner_text() == "1 of 10,000 documents"
+
+
+def test_the_value_that_is_chosen_is_named_where_its_list_is_out_of_sight(report: Path, open_page: Open) -> None:
+    page = open_page(page_of(report, SUPPLY), width=390)
+    page.keyboard.press("n")
+    page.wait_for_timeout(300)
+    assert page.locator("#said").inner_text() == "title: page 1, exact, unchecked"
+    assert is_in_sight(page, "#said")
+    assert is_in_sight(page, "mark.on")
+
+
+def test_paper_is_white_and_keeps_the_marks(report: Path, open_page: Open) -> None:
+    page = open_page(page_of(report, SUPPLY), color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.querySelector('mark')).printColorAdjust") == "exact"
+    assert page.locator("#filters").is_hidden()
+
+
+def test_a_report_without_quotes_says_that_nothing_is_verified(tmp_path: Path, open_page: Open) -> None:
+    made = MadeOutput(tmp_path / "out")
+    made.document("in/plain.pdf", ["LEASE\n"], {"title": "Lease"})
+    made.reject("in/scan.pdf", "image_only", "no text", is_source=True)
+    report = report_of(made)
+    page = open_page(report / "index.html")
+    assert page.get_by_text("so no value here is verified").is_visible()
+    assert page.get_by_text("1 of 2 sources gave no document").is_visible()
+    assert page.get_by_label("unverified").is_hidden()
+    assert page.locator("#list th:visible").all_inner_texts()[-1] == "conflicts"
+    assert open_page(page_of(report, "in/plain.pdf")).get_by_label("unverified").is_hidden()
+
+
+def test_the_folder_of_a_version_without_evidence_has_a_report(tmp_path: Path, open_page: Open) -> None:
+    made = MadeOutput(tmp_path / "out")
+    made.document("in/plain.pdf", ["LEASE\n"], {"title": "Lease"})
+    output = made.write()
+    shutil.rmtree(output / "evidence")
+    path = next((output / "documents").rglob("*.parquet"))
+    pq.write_table(pq.ParquetFile(path).read().drop_columns(["segments_cited"]), path)
+    report = write_report(output, output / "report", 1000).folder
+    assert open_page(page_of(report, "in/plain.pdf")).locator(".coverage").count() == 0
+
+
+def test_many_failed_gates_leave_room_for_the_figures(tmp_path: Path, open_page: Open) -> None:
+    made = good_output(tmp_path / "out")
+    gates = [{"name": "min_f1", "passes": False, "sentence": f"Field {n} has F1 0.1."} for n in range(60)]
+    made.evaluation = {**EVALUATION, "gates": gates, "output_run_id": made.run_id}
+    page = open_page(report_of(made) / "evaluation.html")
+    assert page.get_by_role("alert").count() == 3
+    assert page.get_by_text("57 more gates failed").is_visible()
+    assert page.get_by_text("0 of 60 gates pass").is_visible()
+    assert is_in_sight(page, ".figures")
+    assert page.get_by_text("Out of date.").count() == 0
+
+
+def test_an_evaluation_of_an_earlier_run_says_so(report: Path, open_page: Open) -> None:
+    page = open_page(report / "evaluation.html")
+    assert "was committed since. Evaluate again" in page.locator(".alarm.warn").inner_text()

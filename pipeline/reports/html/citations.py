@@ -18,6 +18,12 @@ GRADES = {
     "missing": "not found in what the model read",
 }
 """The grades of a quote, best first, and what each means."""
+AGREEMENTS = {
+    "agrees": "the words of the quote say the value",
+    "unchecked": "nothing says whether the words mean the value",
+    "disagrees": "the words of the quote say something else",
+}
+"""What came of holding a value against the words of its quote, and what each means."""
 
 
 class Look(StrEnum):
@@ -46,6 +52,7 @@ class Citation:
         quote: As the model wrote it.
         grade: One of GRADES.
         score: Similarity of quote and found text, 0 to 1.
+        agreement: One of AGREEMENTS.
         look: How it is marked.
         place: Page or time and speaker, in words; empty when it was not found.
         reason: Why it is not verified, a sentence; empty when it is.
@@ -62,6 +69,7 @@ class Citation:
     quote: str
     grade: str
     score: float
+    agreement: str
     look: Look
     place: str
     reason: str
@@ -118,6 +126,7 @@ def _citation(number: int, line: Mapping[str, Any], span: tuple[int, int] | None
         quote=line["quote"],
         grade=line["grade"],
         score=line["score"],
+        agreement=line["agreement"],
         look=_look(line),
         place=place,
         reason=_reason(line),

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.errors import RejectCode
 from pipeline.reports.html.charts import build_strip
-from pipeline.reports.html.citations import GRADES, Citation, build_citations, build_spans
+from pipeline.reports.html.citations import AGREEMENTS, GRADES, Citation, build_citations, build_spans
 from pipeline.reports.html.gather import Parts
 from pipeline.reports.html.highlights import Piece, cut_blocks, cut_pieces
 from pipeline.reports.html.losses import Loss, build_losses
@@ -69,8 +69,10 @@ def build_document_page(parts: Parts, columns: ColumnsByTask, *, has_evaluation:
         sections=sections,
         strip=strip if cited is not None else [],
         n_cited=sum(1 for one in citations if one.is_in_row),
+        n_quotes=len(citations),
         n_found=sum(1 for one in citations if one.is_found),
         grades=GRADES,
+        agreements=AGREEMENTS,
         has_evaluation=has_evaluation,
     )
 

@@ -94,12 +94,13 @@ class Change:
         return "better" if self.difference.low > 0 else "worse" if self.difference.high < 0 else ""
 
 
-def build_evaluation_page(evaluation: Mapping[str, Any], names: Mapping[str, str]) -> str:
+def build_evaluation_page(evaluation: Mapping[str, Any], names: Mapping[str, str], last_run_id: str) -> str:
     """The page, HTML.
 
     Args:
         evaluation: The file.
         names: The page of each document that has one, by doc_id.
+        last_run_id: The last committed run; an evaluation of another one is out of date.
 
     Raises:
         JobError: The file has another form.
@@ -113,6 +114,7 @@ def build_evaluation_page(evaluation: Mapping[str, Any], names: Mapping[str, str
             "evaluation.html",
             (),
             evaluation=evaluation,
+            last_run_id=last_run_id,
             tasks=tasks,
             figures=list(_figures(evaluation)),
             outcomes=OUTCOMES,

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.errors import JobError, RejectCode
 from pipeline.reports.html import charts
-from pipeline.reports.html.citations import GRADES
+from pipeline.reports.html.citations import AGREEMENTS, GRADES
 from pipeline.reports.html.gather import Overview, Summary
 from pipeline.reports.html.render import render_page
 from pipeline.reports.html.wording import file_name, in_words, label, visible
@@ -20,6 +20,10 @@ EXIT_WORDS = {0: "complete", 5: "committed, but a gate failed", 75: "stopped: th
 _PARTS_OF_PHASES = {"starved"}
 """Seconds that are part of another phase."""
 _PHASE_LOOKS = {"before_engine": "c", "engine_start": "b", "waiting": "d", "generating": "a"}
+_VERIFIED = (
+    "Verified: the quote stands in what the model read, and the value does not contradict it. Only where a value "
+    "agrees with its quote do its words say the value."
+)
 _GRADE_LOOKS = {"exact": "a", "normalized": "b", "parts": "c", "fuzzy": "d", "missing": "bad"}
 
 
@@ -68,7 +72,10 @@ def build_index_page(
             documents=[_line(one, names) for one in listed],
             n_unlisted=len(overview.documents) - len(listed),
             n_without_page=len(readable) - len(names),
+            n_without_text=len(overview.documents) - len(readable),
+            verified_means=_VERIFIED,
             n_verified=sum(one.n_verified for one in readable),
+            n_verified_of_all=overview.n_quotes - sum(one.n_unverified for one in overview.documents),
             n_cited=sum(one.n_cited for one in readable),
             names=names,
             uris={one.doc_id: one.uri for one in overview.documents},
@@ -119,7 +126,7 @@ def _pictures(report: Mapping[str, Any], overview: Overview, readable: Sequence[
     ]
     grades = ((grade, meaning, _GRADE_LOOKS[grade], overview.grades[grade]) for grade, meaning in GRADES.items())
     looks = {"agrees": "a", "unchecked": "empty", "disagrees": "bad"}
-    agreements = ((name, "", looks[name], overview.agreements[name]) for name in looks)
+    agreements = ((name, meaning, looks[name], overview.agreements[name]) for name, meaning in AGREEMENTS.items())
     return {
         "tokens": charts.build_histogram([one.n_tokens for one in readable], "tokens", "documents"),
         "items": {

@@ -63,7 +63,7 @@ def write_report(output: Path, target: Path, most_documents: int) -> WrittenRepo
     with replace_report(target) as report:
         report.write("index.html", build_index_page(reports, overview, names, has_evaluation=has_evaluation))
         if evaluation is not None:
-            report.write("evaluation.html", build_evaluation_page(evaluation, names))
+            report.write("evaluation.html", build_evaluation_page(evaluation, names, runs[-1]))
         columns = columns_by_task(tables)
         for parts in iter_parts(tables, {one.doc_id: one for one in chosen}):
             page = build_document_page(parts, columns, has_evaluation=has_evaluation)

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.reports.html.charts import HEIGHT, WIDTH, build_histogram, build_shares, build_strip, build_timeline
@@ -6,6 +6,7 @@ from pipeline.reports.html.charts import HEIGHT, WIDTH, build_histogram, build_s
 VALUES = st.lists(st.one_of(st.integers(0, 10**7), st.floats(0, 1e6)), min_size=1)
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_a_histogram_counts_every_value_once_and_stays_in_its_drawing(values: list[float]) -> None:
     picture = build_histogram(values, "tokens", "documents")

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.reports.html.highlights import BLOCK_CHARS, MOST_CITATIONS, Piece, Span, cut_blocks, cut_pieces
@@ -31,6 +31,7 @@ def test_thousands_of_quotes_of_the_same_words_are_one_piece_with_a_few_numbers(
     assert [len(piece.citations) for piece in pieces] == [MOST_CITATIONS]
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_pieces_are_the_text_and_name_who_cites_it(data: st.DataObject) -> None:
     text = data.draw(st.text(max_size=60))
@@ -51,6 +52,7 @@ def test_pieces_are_the_text_and_name_who_cites_it(data: st.DataObject) -> None:
         assert beginning.begins
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab \n", max_size=400).map(lambda text: text * 100))
 def test_blocks_tile_and_are_short(text: str) -> None:
     blocks = cut_blocks(text, 0, len(text))

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
@@ -9,6 +9,7 @@ from pipeline.reports.html import wording
 from pipeline.reports.html.naming import page_name
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec=None)))
 def test_what_is_printed_can_be_utf_8_html(text: str) -> None:
     shown = wording.visible(text)
