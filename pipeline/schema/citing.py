@@ -61,7 +61,7 @@ def _cited(node: Schema) -> Schema:
     branches = own.pop("anyOf") if "anyOf" in own else [own]
     lists = [branch for branch in branches if _is_list(branch)]
     others = [rest for branch in branches if not _is_list(branch) for rest in _without_null(branch)]
-    cited: list[Schema] = [{**one, "items": _wrapped(one.get("items", {}))} for one in lists]
+    cited: list[Schema] = [{**one, "items": _cited_item(one.get("items", {}))} for one in lists]
     if others:
         cited.append(_wrapped(union(others) if len(others) > 1 else others[0]))
     if any(_may_be_null(branch) for branch in branches):
@@ -72,9 +72,18 @@ def _cited(node: Schema) -> Schema:
     return {**about, **kept, "anyOf": cited}
 
 
+def _cited_item(node: Schema) -> Schema:
+    """An item of a list with quotes, itself with one quote whatever it is; null stands for both."""
+    branches = node.get("anyOf", [node])
+    if any(branch.get(CITED) is True for branch in branches):  # a list and its items both ask: one quote each
+        return node
+    others = [rest for branch in branches for rest in _without_null(branch)]
+    if not others or not any(map(_may_be_null, branches)):
+        return _wrapped(node)
+    return {"anyOf": [_wrapped(union(others) if len(others) > 1 else others[0]), {"type": "null"}]}
+
+
 def _wrapped(value: Schema) -> Schema:
-    if value.get(CITED) is True:  # a list and its items both ask: one quote each
-        return value
     value = {name: part for name, part in value.items() if name != "x-evidence"}
     return {
         "type": "object",

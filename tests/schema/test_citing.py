@@ -64,6 +64,14 @@ def test_of_a_list_each_item_has_its_own() -> None:
     assert both["items"] == cited({"type": "string"})
 
 
+def test_an_item_that_is_null_has_none() -> None:
+    node = {"type": "array", "items": {"type": ["string", "null"]}, "x-evidence": True}
+    found = asked({"a": node})["a"]["items"]["anyOf"]
+    assert found == [cited({"type": "string"}), {"type": "null"}]
+    both = {**node, "items": {"type": ["string", "null"], "x-evidence": True}}
+    assert asked({"a": both})["a"]["items"]["anyOf"] == found
+
+
 def test_of_an_object_the_whole_has_one_and_its_fields_may_have_theirs() -> None:
     party = {"type": "object", "properties": {"name": TEXT, "role": {"type": "string"}}, "x-evidence": True}
     found = asked({"party": party})["party"]
