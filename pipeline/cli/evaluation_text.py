@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _FIELDS = (
     "field",
-    "gold values",
+    "gold",
     "exact F1",
     "F1",
     "precision",
@@ -28,12 +28,16 @@ _FIELDS = (
 )
 _LEGEND = (
     "F1, precision, recall and the counts are of values that mean the same (case, spaces, quotes and the like aside); "
-    "omitted: the gold has a value, the row has none; made up: the row has one, the gold says there is none. "
-    "In brackets: intervals of 95 %."
+    "gold: values that it has; omitted: the gold has a value, the row has none; made up: the row has one, the gold "
+    "says there is none. In brackets: intervals of 95 %."
 )
 _OUTCOMES = ("wrong", "omitted", "hallucinated")
 _MOST_CHANGES = 5
 _LONGEST = 60
+_LONGEST_NAME = 14
+"""Characters of a field's name that are never folded."""
+_WIDE = 120
+"""Columns of a terminal in which figures have their intervals."""
 
 
 def print_evaluation(report: Mapping[str, Any], path: Path) -> None:
@@ -50,7 +54,7 @@ def print_evaluation(report: Mapping[str, Any], path: Path) -> None:
     say(f"{report['output']} (run {report['output_run_id']}) against {report['gold']}")
     for name, task in report["tasks"].items():
         say(f"\ntask {name}: {_counted(task['n_documents'], 'document')} of the gold" + _unmatched(task))
-        say(_fields_table(task["fields"]))
+        say(_fields_table(task["fields"], is_wide=console.width >= _WIDE))
     say(_LEGEND)
     say()
     for line in _answering(report):
@@ -67,16 +71,19 @@ def _unmatched(task: Mapping[str, Any]) -> str:
     return f"; not in the folder: {task['n_unmatched']:,} more" if task["n_unmatched"] else ""
 
 
-def _fields_table(fields: Mapping[str, Any]) -> Table:
-    table = _table(*_FIELDS)
+def _fields_table(fields: Mapping[str, Any], *, is_wide: bool) -> Table:
+    """A line a field; in a narrow terminal without intervals, which evaluation.json has."""
+    table = _table(*_FIELDS, gap=2 if is_wide else 1)
+    table.columns[0].min_width = min(max(map(len, fields), default=0), _LONGEST_NAME)
+    figure = _interval if is_wide else _value
     for name, field in fields.items():
         exact, normalized, outcomes = field["exact"], field["normalized"], field["outcomes"]
         right = outcomes["correct"] + outcomes["absent"]
         table.add_row(
             printable(name),
             f"{normalized['support']:,}",
-            _interval(exact["f1"]),
-            _interval(normalized["f1"]),
+            figure(exact["f1"]),
+            figure(normalized["f1"]),
             _value(normalized["precision"]),
             _value(normalized["recall"]),
             f"{right:,}" + (f" ({outcomes['absent']:,} absent)" if outcomes["absent"] else ""),
@@ -143,10 +150,10 @@ def _print_changes(console: Console, field: str, of_field: Mapping[str, Any]) ->
             console.print(f"  {side} {printable(field)}  in {left:,} more; see evaluation.json")
 
 
-def _table(first: str, *others: str) -> Table:
+def _table(first: str, *others: str, gap: int = 2) -> Table:
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, gap, 0, 0))
     table.add_column(first, overflow="fold")
     for name in others:
         table.add_column(name, justify="right")

@@ -1,10 +1,15 @@
 """`pipeline eval JOB --gold FILE` as a person and as a scheduler see it, over a real run of the rehearsal engine."""
 
+import contextlib
+import fcntl
 import json
 import os
+import re
 import shutil
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +111,21 @@ def test_what_is_refused(finished: Path, words: list[str], said: str) -> None:
     done = pipeline(finished, "eval", "job.toml", *words)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_the_table_fits_a_terminal_of_80_columns(project: Path) -> None:
+    words = [sys.executable, "-c", "from pipeline.cli import main; main()", "eval", "job.toml", "--gold", "gold.jsonl"]
+    master, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    with subprocess.Popen(words, cwd=project, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        said = b""
+        with contextlib.suppress(OSError):  # Linux says so that nobody has the other end open any more
+            while part := os.read(master, 4096):
+                said += part
+    os.close(master)
+    assert process.returncode == 0
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", said.decode()).splitlines()
+    heads = [" ".join(line.split()) for line in lines if line.startswith("field")]
+    assert heads[0] == "field gold exact F1 F1 precision recall right wrong omitted made up"
+    assert all(len(line.rstrip()) <= 80 for line in lines)
