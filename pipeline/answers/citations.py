@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.schema.citing import CITED, QUOTE, VALUE, is_cited
+from pipeline.schema.citing import CITED, QUOTE, is_cited, value_name
 from pipeline.schema.exact import ExactValidator
 from pipeline.schema.intersect import Schema
 from pipeline.schema.json_text import JSON
@@ -87,13 +87,13 @@ def _is_listed(written: JSON, branches: list[Schema]) -> bool:
 
 def _value(written: JSON, cited: Schema, pointer: str, found: list[Citation]) -> JSON:
     quote: JSON = ""
-    value = written
-    if isinstance(written, dict) and written and written.keys() <= {QUOTE, VALUE}:
-        quote, value = written.get(QUOTE), written.get(VALUE)
+    value, name = written, value_name(cited)
+    if isinstance(written, dict) and written and written.keys() <= {QUOTE, name}:
+        quote, value = written.get(QUOTE), written.get(name)
     if value is None:
         return None
     place = len(found)
-    bare = _taken(value, cited["properties"][VALUE], pointer, found)
+    bare = _taken(value, cited["properties"][name], pointer, found)
     found.insert(place, Citation(pointer, quote if isinstance(quote, str) else "", bare))
     return bare
 

@@ -29,7 +29,7 @@ from pipeline.schema.references import References
 from pipeline.schema.validator import build_validator
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Contract:
     """One task's data contract.
 

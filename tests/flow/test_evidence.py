@@ -52,23 +52,27 @@ SCHEMA = {
 VTT = "WEBVTT\n\n00:01.000 --> 00:04.000\n<v Ada>We meet on Monday\n\n00:04.000 --> 00:09.000\n<v Bob>at seven.\n"
 
 
-def cite(quote: str, value: Any) -> dict[str, Any]:
-    return {"quote": quote, "value": value}
+def number(quote: str, value: int) -> dict[str, Any]:
+    return {"quote": quote, "number": value}
+
+
+def name(quote: str, value: str) -> dict[str, Any]:
+    return {"quote": quote, "names": value}
 
 
 ANSWERS = {
-    ("page", 0): {"number": cite("The number is 12", 12), "names": [cite("Signed: Ada Noor", "Ada Noor")]},
+    ("page", 0): {"number": number("The number is 12", 12), "names": [name("Signed: Ada Noor", "Ada Noor")]},
     ("talk", 0): {
         "number": None,
-        "names": [cite("on monday at seven", "Monday"), cite("[00:00:04 Bob]", "Bob")],
+        "names": [name("on monday at seven", "Monday"), name("[00:00:04 Bob]", "Bob")],
     },
     ("a", 0): {
-        "number": cite("Paragraph 1 of a", 7),
-        "names": [cite("the partys agre to meet again", "parties")],
+        "number": number("Paragraph 1 of a", 7),
+        "names": [name("the partys agre to meet again", "parties")],
     },
     ("a", 1): {
-        "number": cite("Paragraph 5 of a", 5),
-        "names": [cite("nothing like this", "Eve"), cite("of a", "A")],
+        "number": number("Paragraph 5 of a", 5),
+        "names": [name("nothing like this", "Eve"), name("of a", "A")],
     },
 }
 

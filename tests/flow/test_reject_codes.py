@@ -63,7 +63,7 @@ ANSWERS = {
     "schema_violation": Generation("", '{"signed": "nobody"}', FinishReason.STOP, 10, 0, 5),
     "salvaged": Generation("", '{"signed": "Ada", "_n_names": 2, "names": ["Ada", "B', FinishReason.LENGTH, 10, 0, 5),
     "unverified": Generation(
-        "", '{"signed": "Ada", "city": {"quote": "at Paris, far", "value": "Paris"}}', FinishReason.STOP, 10, 0, 5
+        "", '{"signed": "Ada", "city": {"quote": "at Paris, far", "city": "Paris"}}', FinishReason.STOP, 10, 0, 5
     ),
     "list_short": Generation("", '{"signed": "Ada", "_n_names": 2, "names": ["Ada"]}', FinishReason.STOP, 10, 0, 5),
 }

@@ -21,8 +21,8 @@ from pipeline.schema.normal import normalise
 TEXT = {"type": "string", "x-evidence": True}
 
 
-def cite_by_hand(value: Any) -> dict[str, Any]:
-    return {"quote": "q", "value": value}
+def cite_by_hand(value: Any, name: str) -> dict[str, Any]:
+    return {"quote": "q", name: value}
 
 
 def asked(properties: dict[str, Any]) -> dict[str, Any]:
@@ -32,12 +32,12 @@ def asked(properties: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def cited(value: dict[str, Any]) -> dict[str, Any]:
+def cited(value: dict[str, Any], name: str = "a") -> dict[str, Any]:
     quote = {"type": "string", "minLength": 1, "x-quote": True}
     return {
         "type": "object",
-        "properties": {"quote": quote, "value": value},
-        "required": ["quote", "value"],
+        "properties": {"quote": quote, name: value},
+        "required": ["quote", name],
         "additionalProperties": {"enum": []},
         "x-cited": True,
     }
@@ -75,8 +75,8 @@ def test_an_item_that_is_null_has_none() -> None:
 def test_of_an_object_the_whole_has_one_and_its_fields_may_have_theirs() -> None:
     party = {"type": "object", "properties": {"name": TEXT, "role": {"type": "string"}}, "x-evidence": True}
     found = asked({"party": party})["party"]
-    inside = found["properties"]["value"]["properties"]
-    assert inside == {"name": cited({"type": "string"}), "role": {"type": "string"}}
+    inside = found["properties"]["party"]["properties"]
+    assert inside == {"name": cited({"type": "string"}, "name"), "role": {"type": "string"}}
 
 
 def test_a_union_has_one_quote_for_all_its_branches_but_lists() -> None:
@@ -86,6 +86,13 @@ def test_a_union_has_one_quote_for_all_its_branches_but_lists() -> None:
     found = asked({"a": {"type": ["integer", "string", "array"], "x-evidence": True}})["a"]
     assert [branch.get("x-cited", False) for branch in found["anyOf"]] == [False, True]
     assert is_cited(found["anyOf"][0]["items"])
+
+
+def test_a_value_without_a_name_or_with_that_of_its_quote_is_called_value() -> None:
+    assert asked({"quote": TEXT}) == {"quote": cited({"type": "string"}, "value")}
+    assert with_quotes(normalise(TEXT)) == cited({"type": "string"}, "value")
+    of_map = asked({"rates": {"type": "object", "additionalProperties": TEXT}})["rates"]
+    assert of_map["additionalProperties"] == cited({"type": "string"}, "rates")
 
 
 def test_a_schema_that_asks_for_none_is_left_as_it_is() -> None:
@@ -191,7 +198,8 @@ def test_what_was_wrapped_comes_back(make: Make, plain: dict[str, Any], data: st
             return None
         quote = data.draw(words)
         citations.append(Citation(pointer, quote, value))
-        return {"quote": quote, "value": value if written is None else written}
+        name = "rates" if pointer.startswith("/rates/") else pointer.rstrip("/0123456789").rpartition("/")[2]
+        return {"quote": quote, name: value if written is None else written}
 
     lines = plain["lines"]
     wrapped = {
@@ -223,7 +231,9 @@ def make_once(make: Make) -> Contract:
 
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | words,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["quote", "value", "a"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["quote", "title", "parties", "a"]), inner)
+    ),
     max_leaves=8,
 )
 
@@ -237,7 +247,7 @@ def test_no_answer_is_too_odd_to_be_taken_apart(make: Make, written: Any) -> Non
 
 
 def test_a_value_without_its_quote_is_cited_for_nothing(make: Make) -> None:
-    bare, found = take_quotes({"title": "T", "parties": [{"value": "A"}, {"quote": "B"}]}, make_once(make).asked)
+    bare, found = take_quotes({"title": "T", "parties": [{"parties": "A"}, {"quote": "B"}]}, make_once(make).asked)
     assert bare == {"title": "T", "parties": ["A", None]}
     assert found == (Citation("/title", "", "T"), Citation("/parties/0", "", "A"))
 
@@ -253,18 +263,18 @@ def closed(**properties: Any) -> dict[str, Any]:
 
 PLAIN_TEXT = {"type": "string"}
 KINDS = [closed(kind={"const": "y"}, n=PLAIN_TEXT), closed(kind={"const": "x"}, n=TEXT)]
-INSIDE = [closed(kind={"const": "y"}, n=closed(value=PLAIN_TEXT)), closed(kind={"const": "x"}, n=TEXT)]
+INSIDE = [closed(kind={"const": "y"}, n=closed(n=PLAIN_TEXT)), closed(kind={"const": "x"}, n=TEXT)]
 
 
 @pytest.mark.parametrize(
     ("branches", "written", "bare", "quoted"),
     [
         ([{"type": "integer"}, TEXT], 5, 5, []),
-        ([{"type": "integer"}, TEXT], cite_by_hand("t"), "t", ["/a"]),
+        ([{"type": "integer"}, TEXT], cite_by_hand("t", "a"), "t", ["/a"]),
         (KINDS, {"kind": "y", "n": "t"}, {"kind": "y", "n": "t"}, []),
-        (KINDS, {"kind": "x", "n": cite_by_hand("t")}, {"kind": "x", "n": "t"}, ["/a/n"]),
+        (KINDS, {"kind": "x", "n": cite_by_hand("t", "n")}, {"kind": "x", "n": "t"}, ["/a/n"]),
         (KINDS[::-1], {"kind": "y", "n": "t"}, {"kind": "y", "n": "t"}, []),
-        (INSIDE, {"kind": "y", "n": {"value": "t"}}, {"kind": "y", "n": {"value": "t"}}, []),
+        (INSIDE, {"kind": "y", "n": {"n": "t"}}, {"kind": "y", "n": {"n": "t"}}, []),
         ([closed(n=PLAIN_TEXT), TEXT], {"n": "t"}, {"n": "t"}, []),
         ([closed(n=PLAIN_TEXT), TEXT, {"type": "null"}], None, None, []),
     ],
