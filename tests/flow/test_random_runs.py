@@ -109,6 +109,7 @@ def take(project: Project, turn: Turn, kind: str) -> dict[str, Any]:
     """One run, whose sums `Project.run` checks."""
     invalid, truncated = LOSSES[kind]
     schema = json.loads((project.folder / "first.json").read_text())
+    schema["properties"]["who"]["x-evidence"] = True  # the sums count each cited value
     schema["not"] = {"properties": {"amount": {"const": 100 + turn.is_schema_other}}}
     (project.folder / "first.json").write_text(json.dumps(schema))
     overrides = [
@@ -132,7 +133,7 @@ def check_against_fresh(project: Project, kind: str, was_retried: bool) -> None:
     take(fresh, LAST, kind)
     if any(line["status"] == "quarantined" for line in lines(project, "responses")):
         return  # it was in flight at three deaths: rightly lost, and asked again only when told
-    exact = ["documents"] if was_retried else ["documents", "responses", "rejects", "records/first", "records/second"]
+    exact = ["documents"] if was_retried else ["documents", "responses", "rejects", "evidence", "records/first", "records/second"]
     for table in exact:
         assert lines(project, table) == lines(fresh, table)
     for table in ("records/first", "records/second", "rejects", "responses"):
