@@ -133,7 +133,11 @@ def check_against_fresh(project: Project, kind: str, was_retried: bool) -> None:
     take(fresh, LAST, kind)
     if any(line["status"] == "quarantined" for line in lines(project, "responses")):
         return  # it was in flight at three deaths: rightly lost, and asked again only when told
-    exact = ["documents"] if was_retried else ["documents", "responses", "rejects", "evidence", "records/first", "records/second"]
+    exact = (
+        ["documents"]
+        if was_retried
+        else ["documents", "responses", "rejects", "evidence", "records/first", "records/second"]
+    )
     for table in exact:
         assert lines(project, table) == lines(fresh, table)
     for table in ("records/first", "records/second", "rejects", "responses"):
