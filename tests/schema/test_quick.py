@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.answers.citations import take_quotes
 from pipeline.engines.synthetic_answers import build_answers
 from pipeline.schema.load import Contract, load_contract
 from pipeline.schema.quick import build_look
@@ -120,7 +121,8 @@ def test_answers_to_our_schemas_are_known_at_sight(path: Path) -> None:
     contract = load_contract(path, 2000)
     draw = build_answers(contract.decoder_schema)
     answers = [json.loads(draw(Random(seed)), parse_float=Decimal) for seed in range(20)]
-    bare = [{name: value for name, value in answer.items() if not name.startswith("_n_")} for answer in answers]
+    counted = [{name: value for name, value in answer.items() if not name.startswith("_n_")} for answer in answers]
+    bare: list[Any] = [take_quotes(answer, contract.asked)[0] for answer in counted]
     assert sum(map(contract.look, bare)) == sum(map(contract.validator.is_valid, bare)) > 0
 
 
