@@ -63,7 +63,7 @@ def test_it_is_complete_and_its_sums_close(real: Run) -> None:
     assert real.done.returncode == 0, real.done.stderr
     report = real.report
     assert all(item["closes"] for item in report["sums"])
-    assert len(report["sums"]) == 21
+    assert len(report["sums"]) == 23
     assert report["counts"]["attempts"] == report["counts"]["records"] > 10
     assert report["counts"]["rows"] == {"overview": report["counts"]["documents"]}
     assert report["rejects"] == {"image_only": 1, "wrong_content": 1}
